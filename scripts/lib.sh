@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Functions shared by the programs in scripts/. Sourced, never run:
+#
+#	set -eu
+#	. "$(dirname "$0")/lib.sh"
+#
+# Everything below is for bash; messages for people go to stderr, so that
+# stdout stays free for results that another program reads.
+
+set -euo pipefail
+
+KIT_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+KIT_CACHE=${KIT_CACHE:-${XDG_CACHE_HOME:-${HOME:?HOME is not set: set KIT_CACHE to a folder for downloads}/.cache}/vfio-variant-kit}
+BUILD=$KIT_ROOT/build
+KIT_NAME=$(basename "$0")
+KIT_JOBS=${KIT_JOBS:-$(nproc)}
+# The kernel bases that core-patch/ has a series for; the first is the default.
+KIT_BASES="7.3 7.2"
+
+export LC_ALL=C
+
+say() { printf '%s\n' "$*" >&2; }
+warn() { printf '%s: warning: %s\n' "$KIT_NAME" "$*" >&2; }
+die() { printf '%s: error: %s\n' "$KIT_NAME" "$*" >&2; exit 1; }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# usage_if_asked "$@": print the comment block at the top of the program that
+# is running as its help text, when --help is among the arguments.
+usage_if_asked() {
+	local arg
+	for arg; do
+		case $arg in
+		-h|--help)
+			sed -n '2,/^[^#]/{/^# SPDX/d;/^#$/s/.*//p;s/^# //p;/^[^#]/q}' "$0" |
+				sed '/./,$!d'
+			exit 0 ;;
+		esac
+	done
+}
+
+# known_bases: those with a series in this checkout.
+known_bases() {
+	local b out=
+	for b in $KIT_BASES; do
+		[ -d "$KIT_ROOT/core-patch/v$b" ] && out="$out $b"
+	done
+	printf '%s\n' "${out:- $KIT_BASES}" | cut -c2-
+}
+
+# check_base BASE: only a base that the kit knows goes on.
+check_base() {
+	case " $(known_bases) " in
+	*" ${1:-} "*) [ -n "${1:-}" ] && return ;;
+	esac
+	die "unknown base '${1:-}' (known: $(known_bases | sed 's/ /, /g'))"
+}
+
+# kernel_version TREE: 7.3.4 from the tree's Makefile; fails if it is none.
+kernel_version() {
+	[ -f "$1/Makefile" ] || return 1
+	awk -F' *= *' '
+		/^VERSION *=/ { v = $2 } /^PATCHLEVEL *=/ { p = $2 } /^SUBLEVEL *=/ { s = $2 }
+		/^NAME *=/ { exit }
+		END { if (v == "" || p == "") exit 1; print v "." p "." s }' "$1/Makefile"
+}
+
+# sha: one short hash of what comes on stdin.
+sha() { sha256sum | cut -c1-16; }
+
+# need_space DIR MEGABYTES "what for": a full disk is found before the work.
+need_space() {
+	local dir=$1 free
+	while [ ! -d "$dir" ]; do dir=$(dirname "$dir"); done
+	free=$(df -Pm "$dir" | awk 'NR == 2 { print $4 }')
+	[ "$free" -ge "$2" ] ||
+		die "no disk space: $3 needs $2 MB in $1, and $free MB are free"
+}
+
+# need_tools GROUP TOOL...: or say which command installs them.
+need_tools() {
+	local group=$1 tool missing=
+	shift
+	for tool; do
+		have "$tool" || missing="$missing $tool"
+	done
+	[ -z "$missing" ] && return
+	"$KIT_ROOT/scripts/setup" "$group"
+	hash -r
+	for tool in $missing; do
+		have "$tool" || die "missing tool: $tool"
+	done
+}
+
+# lock NAME: one such program at a time in this checkout (or in the cache,
+# for a NAME with a slash). Waits for at most an hour; freed at exit.
+lock() {
+	local file fd
+	case $1 in
+	/*) file=$1.lock ;;
+	*) file=$BUILD/.$1.lock ;;
+	esac
+	mkdir -p "$(dirname "$file")"
+	exec {fd}>"$file"
+	flock -n "$fd" && return
+	say "waiting for another run to finish ($file)"
+	flock -w 3600 "$fd" || die "another run has held $file for an hour"
+}
+
+# on_exit COMMAND: run at exit, the last one given first, whatever the reason.
+KIT_ON_EXIT=
+on_exit() { KIT_ON_EXIT="$1; $KIT_ON_EXIT"; }
+KIT_JOB=
+kit_cleanup() {
+	local rc=$?
+	trap '' INT TERM HUP
+	if [ -n "$KIT_JOB" ]; then
+		kill -TERM "$KIT_JOB" 2>/dev/null || :
+		wait "$KIT_JOB" 2>/dev/null || :
+	fi
+	eval "$KIT_ON_EXIT"
+	exit "$rc"
+}
+trap kit_cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# run_logged LOG SECONDS "what" COMMAND...: output to LOG, progress for people
+# meanwhile, at most SECONDS. When it fails: the end of the log and its path.
+# Returns the status of COMMAND (124 for a time-out).
+run_logged() {
+	local log=$1 limit=$2 what=$3 rc=0 start now last=0
+	shift 3
+	mkdir -p "$(dirname "$log")"
+	start=$SECONDS
+	say "$what (log: ${log#"$KIT_ROOT"/})"
+	# timeout makes a process group of its own and hands signals on to it.
+	timeout -k 20 "$limit" "$@" </dev/null >"$log" 2>&1 &
+	KIT_JOB=$!
+	while kill -0 "$KIT_JOB" 2>/dev/null; do
+		sleep 0.2
+		now=$((SECONDS - start))
+		if [ "$now" -eq "$last" ]; then
+			:
+		elif [ -t 2 ]; then
+			printf '\r  %d:%02d  ' $((now / 60)) $((now % 60)) >&2
+			tail -n 1 "$log" | tr -d '\r\t' | cut -c1-60 | tr -d '\n' >&2
+			printf '\033[K' >&2
+			last=$now
+		elif [ $((now - last)) -ge 15 ]; then
+			say "  $what: $((now / 60)):$(printf %02d $((now % 60)))"
+			last=$now
+		fi
+	done
+	wait "$KIT_JOB" || rc=$?
+	KIT_JOB=
+	[ -t 2 ] && printf '\r\033[K' >&2
+	now=$((SECONDS - start))
+	if [ "$rc" -eq 0 ]; then
+		say "  done in $now s"
+		return 0
+	fi
+	say "--- the last lines of $log"
+	# What make says after the real error tells nothing.
+	{ grep -v -e '^make' "$log" || :; } | tail -n 20 >&2
+	say "---"
+	if [ "$rc" -eq 124 ] || [ "$rc" -eq 137 ]; then
+		say "$KIT_NAME: error: $what: not done after $limit s, stopped (log: $log)"
+	else
+		say "$KIT_NAME: error: $what failed, exit status $rc (log: $log)"
+		grep -q -s 'No space left on device' "$log" &&
+			say "$KIT_NAME: error: no disk space left"
+	fi
+	return "$rc"
+}
+
+# write_atomic FILE: stdin into FILE, all of it or nothing.
+write_atomic() {
+	local tmp=$1.tmp.$$
+	mkdir -p "$(dirname "$1")"
+	cat >"$tmp"
+	mv -f "$tmp" "$1"
+}
+
+# git as the kit uses it in trees of its own: nobody's settings, hooks or keys.
+kgit() {
+	GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_EDITOR=: \
+	GIT_COMMITTER_NAME='VFIO variant-driver kit' GIT_COMMITTER_EMAIL=kit@localhost \
+		git -c gc.auto=0 -c core.hooksPath=/dev/null -c advice.detachedHead=false \
+		    -c maintenance.auto=false "$@"
+}
+
+# What makes a kernel build the same, byte for byte, wherever the checkout is:
+# ccache then knows each object again.
+export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 2026'
+export KBUILD_BUILD_USER=kit KBUILD_BUILD_HOST=kit KBUILD_BUILD_VERSION=1
+export CCACHE_DIR=${CCACHE_DIR:-$KIT_CACHE/ccache}
+export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$BUILD}
+export CCACHE_NOHASHDIR=1 CCACHE_COMPILERCHECK=content CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-5G}
+# A new header has a new time stamp in a new checkout; its content counts.
+export CCACHE_SLOPPINESS=include_file_mtime,include_file_ctime
+
+# kmake ARGS...: make, the kernel's way, through ccache. KIT_BUILD_LOCK names
+# a file that is locked meanwhile, where several people share a small machine.
+kmake() {
+	local cc=gcc
+	have ccache && cc='ccache gcc'
+	# What the user's make tells its children is not for the kernel's make.
+	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES \
+		${KIT_BUILD_LOCK:+flock "$KIT_BUILD_LOCK"} \
+		make "CC=$cc" "-j$KIT_JOBS" "$@"
+}
+# The same for run_logged, which needs a program.
+export -f kmake have
+export KIT_JOBS
+
+# series_patches BASE: the paths of the patches of core-patch/vBASE, in order.
+series_patches() {
+	local dir=$KIT_ROOT/core-patch/v$1 name
+	[ -f "$dir/series" ] || return 0
+	while read -r name; do
+		case $name in
+		''|'#'*) continue ;;
+		esac
+		[ -f "$dir/$name" ] || die "core-patch/v$1/series names $name, which does not exist"
+		printf '%s\n' "$dir/$name"
+	done <"$dir/series"
+}
+
+# patched_files PATCH...: every file that they touch.
+patched_files() {
+	sed -n -e 's,^--- a/\([^	]*\).*,\1,p' -e 's,^+++ b/\([^	]*\).*,\1,p' \
+		-e 's,^rename from ,,p' -e 's,^rename to ,,p' "$@" | sort -u
+}
+
+# am_failure TREE LOG PATCH...: one line on why a git am in TREE stopped.
+am_failure() {
+	local dir log=$2 next file
+	dir=$(kgit -C "$1" rev-parse --absolute-git-dir)/rebase-apply
+	shift 2
+	next=$(cat "$dir/next" 2>/dev/null || echo 1)
+	file=$(failed_file "$log")
+	printf 'patch %s of %s does not apply: %s%s' "$next" "$#" "$(basename "${!next}")" \
+		"${file:+, in $file}"
+}
+
+# failed_file LOG: the first file that git apply, or am, complains of.
+failed_file() {
+	sed -n -e 's/^error: patch failed: \(.*\):[0-9]*$/\1/p' \
+		-e 's/^error: \(.*\): does not exist in index$/\1/p' \
+		-e 's/^error: \(.*\): No such file or directory$/\1/p' \
+		-e 's/^error: \(.*\): already exists in .*$/\1/p' \
+		-e 's/^error: \(.*\): patch does not apply$/\1/p' "$1" | head -n 1
+}
