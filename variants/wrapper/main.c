@@ -16,8 +16,10 @@
 #include <linux/sizes.h>
 #include <linux/vfio_pci_core.h>
 
+#ifdef __has_include	/* sparse does not know it */
 #if !__has_include("trace/events/vfio_pci.h")
 #error "this kernel lacks the kit's core-patch series: apply it first (make apply KDIR=...)"
+#endif
 #endif
 
 struct wrapper_vfio_layout {
@@ -53,7 +55,6 @@ static int wrapper_vfio_get_region_info(struct vfio_device *core_vdev,
 
 	if (ret || info->size <= end)
 		return ret;
-
 	info->size = end;
 	if (!end)
 		info->flags = 0;
@@ -129,10 +130,9 @@ static int wrapper_vfio_get_dmabuf_phys(struct vfio_pci_core_device *vdev,
 }
 
 /*
- * VFIO_DEVICE_IOEVENTFD has the kernel write to a BAR whenever an eventfd is
- * signalled. The core reads the offset from user memory by itself: a check of
- * it here would be of another copy, which the user can change in between. It
- * is an optional accelerator, so this device does without it.
+ * An ioeventfd has the kernel write to a BAR. The core reads its offset from
+ * user memory by itself: a check of it here would be of another copy, which
+ * the user can change in between. It only saves time: do without it.
  */
 static long wrapper_vfio_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
 			       unsigned long arg)
