@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * UML: the window is an emulated I/O region.
+ *
+ * Copyright (C) 2026 The VFIO variant-driver kit authors
+ */
+#include <linux/logic_iomem.h>
+#include <linux/sizes.h>
+
+#include "vfio_pci_kunit.h"
+
+/* Out of the way of UML's own window below 4 GiB. */
+#define VPK_WINDOW	0x800000000ULL
+
+static unsigned long vpk_iomem_read(void *priv, unsigned int offset, int size)
+{
+	return 0;
+}
+
+static void vpk_iomem_write(void *priv, unsigned int offset, int size,
+			    unsigned long val)
+{
+}
+
+static const struct logic_iomem_ops vpk_iomem_ops = {
+	.read = vpk_iomem_read,
+	.write = vpk_iomem_write,
+};
+
+static long vpk_iomem_map(unsigned long offset, size_t size,
+			  const struct logic_iomem_ops **ops, void **priv)
+{
+	*ops = &vpk_iomem_ops;
+	*priv = NULL;
+	/* One area of UML's I/O memory is all that a mapping can have. */
+	return size <= SZ_16M ? 0 : -ENOSPC;
+}
+
+static const struct logic_iomem_region_ops vpk_iomem_region_ops = {
+	.map = vpk_iomem_map,
+};
+
+/**
+ * vpk_arch_window() - claim the memory window of the software host bridge
+ * @window: to fill in
+ *
+ * Return: 0 or -errno.
+ */
+int vpk_arch_window(struct resource *window)
+{
+	window->start = VPK_WINDOW;
+	window->end = VPK_WINDOW + SZ_1G - 1;
+	return logic_iomem_add_region(window, &vpk_iomem_region_ops);
+}
+
+/**
+ * vpk_arch_sysdata() - what the architecture wants in pci_host_bridge.sysdata
+ *
+ * Return: nothing, on UML.
+ */
+void *vpk_arch_sysdata(void)
+{
+	return NULL;
+}

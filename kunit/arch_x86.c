@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * x86: a PCI domain of its own.
+ *
+ * Copyright (C) 2026 The VFIO variant-driver kit authors
+ */
+#include <linux/ioport.h>
+#include <linux/numa.h>
+#include <linux/sizes.h>
+#include <asm/pci.h>
+
+#include "vfio_pci_kunit.h"
+
+/* Above all memory, within 40 bits of physical address. */
+#define VPK_WINDOW	0x8000000000ULL
+#define VPK_DOMAIN	0x10000
+
+static struct pci_sysdata vpk_sysdata = {
+	.domain = VPK_DOMAIN,
+	.node = NUMA_NO_NODE,
+};
+
+/**
+ * vpk_arch_window() - claim the memory window of the software host bridge
+ * @window: to fill in
+ *
+ * Return: 0 or -errno.
+ */
+int vpk_arch_window(struct resource *window)
+{
+	window->start = VPK_WINDOW;
+	window->end = VPK_WINDOW + SZ_2G + SZ_1G - 1;
+	return request_resource(&iomem_resource, window);
+}
+
+/**
+ * vpk_arch_sysdata() - what the architecture wants in pci_host_bridge.sysdata
+ *
+ * Return: a struct pci_sysdata.
+ */
+void *vpk_arch_sysdata(void)
+{
+	return &vpk_sysdata;
+}

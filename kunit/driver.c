@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Binding a driver to a software function by the real probe path, and the
+ * fixture's own variant driver, which a test can make right or wrong.
+ *
+ * Copyright (C) 2026 The VFIO variant-driver kit authors
+ */
+#include <linux/delay.h>
+#include <linux/file.h>
+#include <linux/module.h>
+
+#include "vfio_pci_kunit.h"
+
+static const struct vfio_device_ops vpk_plain_ops = {
+	.name		= VPK_DRIVER,
+	.init		= vfio_pci_core_init_dev,
+	.release	= vfio_pci_core_release_dev,
+	.open_device	= vpk_core_open_device,
+	.close_device	= vfio_pci_core_close_device,
+	.ioctl		= vfio_pci_core_ioctl,
+	.get_region_info_caps = vfio_pci_ioctl_get_region_info,
+	.device_feature	= vfio_pci_core_ioctl_feature,
+	.read		= vfio_pci_core_read,
+	.write		= vfio_pci_core_write,
+	.mmap		= vfio_pci_core_mmap,
+	.request	= vfio_pci_core_request,
+	.match		= vfio_pci_core_match,
+	.match_token_uuid = vfio_pci_core_match_token_uuid,
+};
+
+static const struct vfio_pci_device_ops vpk_pci_dev_ops = {
+	.get_dmabuf_phys = vfio_pci_core_get_dmabuf_phys,
+};
+
+/**
+ * vpk_core_open_device() - open_device() of a driver with nothing to add
+ * @core_vdev: the device
+ *
+ * For drivers that a test makes.
+ *
+ * Context: as vfio_device_ops.open_device.
+ * Return: 0 or an error.
+ */
+int vpk_core_open_device(struct vfio_device *core_vdev)
+{
+	struct vfio_pci_core_device *vdev =
+		container_of(core_vdev, struct vfio_pci_core_device, vdev);
+	int ret;
+
+	ret = vfio_pci_core_enable(vdev);
+	if (ret)
+		return ret;
+	vfio_pci_core_finish_enable(vdev);
+	return 0;
+}
+
+/**
+ * vpk_driver_ops() - the operations of plain vfio-pci
+ *
+ * For a test that changes one of them in a copy.
+ *
+ * Return: the operations.
+ */
+const struct vfio_device_ops *vpk_driver_ops(void)
+{
+	return &vpk_plain_ops;
+}
+
+static int vpk_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+{
+	struct vpk_function *fn = vpk_function_of(pdev);
+	struct vfio_pci_core_device *vdev;
+	int ret;
+
+	if (!fn)
+		return -ENODEV;
+	vdev = vfio_alloc_device(vfio_pci_core_device, vdev, &pdev->dev,
+				 fn->driver.ops ?: &vpk_plain_ops);
+	if (IS_ERR(vdev))
+		return PTR_ERR(vdev);
+	dev_set_drvdata(&pdev->dev, vdev);
+	vdev->pci_ops = &vpk_pci_dev_ops;
+	if (fn->driver.before_register)
+		fn->driver.before_register(vdev, fn->driver.data);
+	ret = vfio_pci_core_register_device(vdev);
+	if (ret) {
+		vfio_put_device(&vdev->vdev);
+		return ret;
+	}
+	if (fn->driver.after_register)
+		fn->driver.after_register(vdev, fn->driver.data);
+	return 0;
+}
+
+static void vpk_remove(struct pci_dev *pdev)
+{
+	struct vfio_pci_core_device *vdev = dev_get_drvdata(&pdev->dev);
+
+	vfio_pci_core_unregister_device(vdev);
+	vfio_put_device(&vdev->vdev);
+}
+
+static const struct pci_device_id vpk_ids[] = {
+	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(PCI_ANY_ID, PCI_ANY_ID) },
+	{}
+};
+
+static struct pci_driver vpk_driver = {
+	.name			= VPK_DRIVER,
+	.id_table		= vpk_ids,
+	.probe			= vpk_probe,
+	.remove			= vpk_remove,
+	.err_handler		= &vfio_pci_core_err_handlers,
+	.driver_managed_dma	= true,
+};
+
+static void vpk_unbind_action(void *data)
+{
+	vpk_unbind(data);
+}
+
+/**
+ * vpk_try_bind() - bind a driver, which may refuse
+ * @test: the test
+ * @fn: the function, below a probed host bridge
+ * @driver: name of a registered PCI driver, VPK_DRIVER for the fixture's own
+ *
+ * Sets driver_override and lets the driver core do the rest: the real match
+ * and probe. @fn->flag_at_register holds what zap_bars_on_revoke was while the
+ * driver registered (rules C4, V2), provided the function has a PM capability.
+ *
+ * Context: the test's thread. Unbound when the test ends.
+ * Return: 0, or -ENODEV when the driver does not exist or refused.
+ */
+int vpk_try_bind(struct kunit *test, struct vpk_function *fn,
+		 const char *driver)
+{
+	int ret;
+
+	KUNIT_ASSERT_NOT_NULL(test, fn->pdev);
+	fn->registering_seen = false;
+	ret = device_set_driver_override(&fn->pdev->dev, driver);
+	if (ret)
+		return ret;
+	ret = device_attach(&fn->pdev->dev);
+	if (ret < 0)
+		return ret;
+	if (!ret)
+		return -ENODEV;
+	fn->vdev = pci_get_drvdata(fn->pdev);
+	ret = kunit_add_action_or_reset(test, vpk_unbind_action, fn);
+	KUNIT_ASSERT_EQ(test, ret, 0);
+	return 0;
+}
+
+/**
+ * vpk_bind() - bind a driver
+ * @test: the test
+ * @fn: the function, below a probed host bridge
+ * @driver: name of a registered PCI driver, VPK_DRIVER for the fixture's own
+ *
+ * As vpk_try_bind(), and the test is aborted if the driver refuses. The event
+ * log starts empty afterwards.
+ *
+ * Context: the test's thread. Unbound when the test ends.
+ */
+void vpk_bind(struct kunit *test, struct vpk_function *fn, const char *driver)
+{
+	KUNIT_ASSERT_EQ_MSG(test, vpk_try_bind(test, fn, driver), 0,
+			    "driver %s did not bind", driver);
+	KUNIT_ASSERT_NOT_NULL(test, fn->vdev);
+	vpk_log_clear(fn->host);
+}
+
+/**
+ * vpk_unbind() - unbind a function's driver
+ * @fn: the function; nothing happens if it has no driver
+ *
+ * Waits, as the driver core does, until the device is closed.
+ *
+ * Context: process context.
+ */
+void vpk_unbind(struct vpk_function *fn)
+{
+	if (!fn->vdev)
+		return;
+	/* Mappings of a test's thread are gone when the files are. */
+	vpk_wait_open_count(fn, 0);
+	fn->vdev = NULL;
+	device_release_driver(&fn->pdev->dev);
+}
+
+builtin_pci_driver(vpk_driver);

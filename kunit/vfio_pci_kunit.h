@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A PCI function in software, and what a KUnit test needs around it to watch
+ * BAR mappings being revoked.
+ *
+ * Copyright (C) 2026 The VFIO variant-driver kit authors
+ *
+ * A test reads like this::
+ *
+ *	host = vpk_host_create(test);
+ *	fn = vpk_function_add(test, host, &config);
+ *	vpk_host_probe(test, host);
+ *	vpk_bind(test, fn, "wrapper-vfio-pci");
+ *	vpk_open(test, fn);
+ *	map = vpk_map(test, fn, 0, 0, PAGE_SIZE);
+ *	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
+ *	vpk_config_write16(test, fn, PCI_COMMAND, 0);
+ *	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
+ *	VPK_EXPECT_ORDER(test, host, "zap revoke mem-off");
+ *
+ * Everything is undone when the test ends; no test has teardown code.
+ */
+#ifndef VFIO_PCI_KUNIT_H
+#define VFIO_PCI_KUNIT_H
+
+#include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/mm_types.h>
+#include <linux/pci.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/vfio.h>
+#include <linux/vfio_pci_core.h>
+
+#define VPK_MAX_FUNCTIONS	8
+#define VPK_MAX_EVENTS		128
+#define VPK_MAX_FILES		4
+
+/* Where the capabilities of a software function are, if it has them. */
+#define VPK_PM_POS		0x40
+#define VPK_AF_POS		0x50
+#define VPK_EXP_POS		0x60
+
+struct vpk_function;
+struct vpk_host;
+struct vpk_map;
+
+/**
+ * enum vpk_event_type - what the event log can hold, one bit each
+ * @VPK_ZAP: the core has removed the user PTEs (tracepoint vfio_pci_zap_bars)
+ * @VPK_REVOKE: importers have let go (tracepoint vfio_pci_revoke_bars)
+ * @VPK_UNREVOKE: DMABUFs are usable again (tracepoint vfio_pci_unrevoke_bars)
+ * @VPK_INVALIDATE: a fake importer was told to let go
+ * @VPK_RELEASE: a fake importer has let go
+ * @VPK_D0: PMCSR went from D3hot to D0
+ * @VPK_D3: PMCSR went from D0 to D3hot
+ * @VPK_MEM_OFF: PCI_COMMAND_MEMORY was cleared
+ * @VPK_MEM_ON: PCI_COMMAND_MEMORY was set
+ * @VPK_FLR: function level reset through the PCI Express capability
+ * @VPK_AF_FLR: function level reset through the AF capability
+ * @VPK_BUS_RESET: secondary bus reset by the bridge above
+ * @VPK_READ: a reader thread's access got through
+ * @VPK_SIGBUS: a reader thread's access was refused
+ * @VPK_MARK: the test's own mark, see vpk_log()
+ */
+enum vpk_event_type {
+	VPK_ZAP		= BIT(0),
+	VPK_REVOKE	= BIT(1),
+	VPK_UNREVOKE	= BIT(2),
+	VPK_INVALIDATE	= BIT(3),
+	VPK_RELEASE	= BIT(4),
+	VPK_D0		= BIT(5),
+	VPK_D3		= BIT(6),
+	VPK_MEM_OFF	= BIT(7),
+	VPK_MEM_ON	= BIT(8),
+	VPK_FLR		= BIT(9),
+	VPK_AF_FLR	= BIT(10),
+	VPK_BUS_RESET	= BIT(11),
+	VPK_READ	= BIT(12),
+	VPK_SIGBUS	= BIT(13),
+	VPK_MARK	= BIT(14),
+};
+
+/**
+ * struct vpk_event - one entry of the event log
+ * @type: what happened
+ * @fn: function number it happened to, -1 for the bridge
+ * @d3: the function was in D3hot at that moment
+ * @mem: the function's PCI_COMMAND_MEMORY was set at that moment
+ * @mapped: the PTE that vpk_watch() names was there at that moment
+ * @a: first figure of the event, e.g. DMABUFs zapped
+ * @b: second figure of the event, e.g. DMABUFs waited for
+ */
+struct vpk_event {
+	enum vpk_event_type type;
+	int fn;
+	bool d3;
+	bool mem;
+	bool mapped;
+	u32 a;
+	u32 b;
+};
+
+/**
+ * struct vpk_access - one config space access, as an observer sees it
+ * @fn: the function, NULL for the bridge
+ * @where: offset in config space
+ * @size: 1, 2 or 4
+ * @write: false for a read
+ * @val: what is being written; for a read, what is there
+ */
+struct vpk_access {
+	struct vpk_function *fn;
+	int where;
+	int size;
+	bool write;
+	u32 val;
+};
+
+/**
+ * typedef vpk_observer - sees each access to a function's config space
+ * @access: the access, before it has any effect
+ * @data: what was given to vpk_observe()
+ *
+ * Context: whatever the access was made in, pci_lock held and interrupts off
+ * on most architectures: no sleeping, no mmap_lock.
+ * Return: PCIBIOS_SUCCESSFUL, or a PCIBIOS_* error that the access fails with
+ * (it has no effect then).
+ */
+typedef int (*vpk_observer)(const struct vpk_access *access, void *data);
+
+/**
+ * struct vpk_function_config - what a software function looks like
+ * @vendor: PCI vendor ID, 0 for the fixture's own
+ * @device: PCI device ID
+ * @class: class code, 0 for "does not fit in any defined class"
+ * @bar_size: size of each BAR, a power of two or 0 for none
+ * @bar_64bit: bit n: BAR n is 64 bits wide (it takes BAR n + 1 too)
+ * @pm: has the power management capability
+ * @no_soft_reset: NoSoftRst, D3hot to D0 keeps the configuration
+ * @exp: has the PCI Express capability
+ * @exp_flr: and it can FLR
+ * @af_flr: has the AF capability with FLR
+ */
+struct vpk_function_config {
+	u16 vendor;
+	u16 device;
+	u32 class;
+	resource_size_t bar_size[PCI_STD_NUM_BARS];
+	u8 bar_64bit;
+	bool pm;
+	bool no_soft_reset;
+	bool exp;
+	bool exp_flr;
+	bool af_flr;
+};
+
+/**
+ * struct vpk_driver_config - what the fixture's own driver shall be like
+ * @ops: VFIO operations, NULL for those of plain vfio-pci
+ * @before_register: called between vfio_alloc_device() and registration
+ * @after_register: called right after a successful registration
+ * @data: for the caller's hooks
+ */
+struct vpk_driver_config {
+	const struct vfio_device_ops *ops;
+	void (*before_register)(struct vfio_pci_core_device *vdev, void *data);
+	void (*after_register)(struct vfio_pci_core_device *vdev, void *data);
+	void *data;
+};
+
+/**
+ * struct vpk_function - a software PCI function
+ * @host: the host bridge it is behind
+ * @nr: function number in slot 0 of the bus below the root port
+ * @config: how it was asked for
+ * @driver: for the fixture's own driver, what it shall be like
+ * @cfg: config space
+ * @reset_cfg: config space after reset
+ * @wmask: bits of config space that a write can change
+ * @observer: sees each config access, see vpk_observe()
+ * @observer_data: handed to @observer
+ * @pdev: the PCI device, valid from vpk_host_probe() on
+ * @vdev: the VFIO device, valid while a driver is bound by vpk_bind()
+ * @device: the device file, NULL when not open
+ * @group: the group file, NULL when not open
+ * @container: the container file, NULL when not open
+ * @resets: how often it was reset, in any way
+ * @flag_at_register: zap_bars_on_revoke as it was while registering
+ * @registering_seen: @flag_at_register is valid
+ */
+struct vpk_function {
+	struct vpk_host *host;
+	unsigned int nr;
+	struct vpk_function_config config;
+	struct vpk_driver_config driver;
+	u8 cfg[PCI_CFG_SPACE_SIZE];
+	u8 reset_cfg[PCI_CFG_SPACE_SIZE];
+	u8 wmask[PCI_CFG_SPACE_SIZE];
+	vpk_observer observer;
+	void *observer_data;
+	struct pci_dev *pdev;
+	struct vfio_pci_core_device *vdev;
+	struct file *device;
+	struct file *group;
+	struct file *container;
+	unsigned int resets;
+	bool flag_at_register;
+	bool registering_seen;
+};
+
+/**
+ * struct vpk_host - a software host bridge, a root port, and functions below
+ * @test: the test it belongs to
+ * @functions: the functions of slot 0 below the root port
+ * @nr_functions: how many
+ * @bridge: the PCI core's host bridge
+ * @parent: root device above it
+ * @busn: bus numbers it decodes
+ * @port: the root port's config space
+ * @port_wmask: bits of it that a write can change
+ * @port_reset: the root port keeps its secondary bus in reset
+ * @port_observer: sees each access to the root port's config space
+ * @port_observer_data: handed to @port_observer
+ * @ubuf: a page of user memory for ioctl(), read() and write()
+ * @mm: the user address space of the test
+ * @log_lock: protects @log, @nr_events and @watch
+ * @log: the event log
+ * @nr_events: entries in @log
+ * @log_ignore: event types that are not logged
+ * @watch: address of the PTE to look at on each event
+ * @lost: events that found no room
+ */
+struct vpk_host {
+	struct kunit *test;
+	struct vpk_function *functions[VPK_MAX_FUNCTIONS];
+	unsigned int nr_functions;
+	struct pci_host_bridge *bridge;
+	struct device *parent;
+	struct resource busn;
+	u8 port[PCI_CFG_SPACE_SIZE];
+	u8 port_wmask[PCI_CFG_SPACE_SIZE];
+	bool port_reset;
+	vpk_observer port_observer;
+	void *port_observer_data;
+	void __user *ubuf;
+	struct mm_struct *mm;
+	raw_spinlock_t log_lock;
+	struct vpk_event log[VPK_MAX_EVENTS];
+	unsigned int nr_events;
+	u32 log_ignore;
+	unsigned long watch;
+	unsigned int lost;
+};
+
+/**
+ * struct vpk_map - a user mapping of a region
+ * @fn: the function
+ * @addr: user address
+ * @len: length in bytes
+ */
+struct vpk_map {
+	struct vpk_function *fn;
+	unsigned long addr;
+	size_t len;
+};
+
+/* pci_host.c: the host bridge */
+struct vpk_host *vpk_host_create(struct kunit *test);
+void vpk_host_probe(struct kunit *test, struct vpk_host *host);
+struct vpk_host *vpk_host_of(struct pci_bus *bus);
+
+/* pci_function.c, pci_port.c: what is in config space */
+struct vpk_function *vpk_function_add(struct kunit *test, struct vpk_host *host,
+				      const struct vpk_function_config *config);
+struct vpk_function *vpk_function_of(struct pci_dev *pdev);
+void vpk_observe(struct vpk_function *fn, vpk_observer observer, void *data);
+void vpk_fail_access(struct kunit *test, struct vpk_function *fn, int where,
+		     bool write, unsigned int skip, unsigned int times);
+int vpk_function_access(struct vpk_function *fn, int where, int size,
+			bool write, u32 *val);
+void vpk_function_reset(struct vpk_function *fn);
+bool vpk_function_in_d3(const struct vpk_function *fn);
+bool vpk_function_mem_enabled(const struct vpk_function *fn);
+void vpk_port_init(struct vpk_host *host);
+int vpk_port_access(struct vpk_host *host, int where, int size, bool write,
+		    u32 *val);
+u32 vpk_cfg_read(const u8 *cfg, int where, int size);
+void vpk_cfg_write(u8 *cfg, int where, int size, u32 val);
+
+/* driver.c, device_file.c: bind and open */
+void vpk_bind(struct kunit *test, struct vpk_function *fn, const char *driver);
+int vpk_try_bind(struct kunit *test, struct vpk_function *fn,
+		 const char *driver);
+void vpk_unbind(struct vpk_function *fn);
+int vpk_core_open_device(struct vfio_device *core_vdev);
+const struct vfio_device_ops *vpk_driver_ops(void);
+#define VPK_DRIVER "vpk-vfio-pci"
+
+void vpk_open(struct kunit *test, struct vpk_function *fn);
+void vpk_close(struct vpk_function *fn);
+long vpk_ioctl(struct vpk_function *fn, unsigned int cmd, void *arg,
+	       size_t len);
+long vpk_feature(struct vpk_function *fn, u32 flags, void *data, size_t len);
+long vpk_reset(struct vpk_function *fn);
+long vpk_hot_reset(struct vpk_function *fn);
+ssize_t vpk_config_write(struct vpk_function *fn, int where, u32 val, int size);
+ssize_t vpk_config_read(struct vpk_function *fn, int where, u32 *val, int size);
+ssize_t vpk_region_read(struct vpk_function *fn, unsigned int index, u64 off,
+			void *buf, size_t len);
+ssize_t vpk_region_write(struct vpk_function *fn, unsigned int index, u64 off,
+			 const void *buf, size_t len);
+long vpk_region_info(struct vpk_function *fn, unsigned int index,
+		     struct vfio_region_info *info);
+int vpk_memory(struct vpk_function *fn, bool enable);
+int vpk_power(struct vpk_function *fn, pci_power_t state);
+long vpk_low_power(struct vpk_function *fn, bool enter);
+bool vpk_wait_open_count(struct vpk_function *fn, unsigned int count);
+
+/* user_mapping.c: mmap, touch, look */
+struct vpk_map *vpk_map(struct kunit *test, struct vpk_function *fn,
+			unsigned int index, u64 off, size_t len);
+long vpk_try_mmap(struct kunit *test, struct vpk_function *fn, u64 pos,
+		  size_t len, unsigned long prot, unsigned long flags);
+void vpk_unmap(struct vpk_map *map);
+int vpk_touch(struct vpk_map *map, unsigned long off);
+bool vpk_mapped(struct vpk_map *map, unsigned long off);
+int vpk_pfn(struct vpk_map *map, unsigned long off, unsigned long *pfn,
+	    unsigned long *size);
+void vpk_watch(struct vpk_host *host, struct vpk_map *map, unsigned long off);
+bool vpk_pte_present(struct mm_struct *mm, unsigned long addr);
+unsigned long vpk_bar_pfn(struct vpk_function *fn, unsigned int bar, u64 off);
+struct vm_area_struct *vpk_vma_get(struct vpk_map *map);
+void vpk_vma_put(struct vpk_map *map);
+
+struct vpk_reader;
+struct vpk_reader *vpk_reader_start(struct kunit *test, struct vpk_map *map,
+				    unsigned long off);
+void vpk_reader_go(struct vpk_reader *reader);
+bool vpk_reader_done(struct vpk_reader *reader);
+int vpk_reader_wait(struct kunit *test, struct vpk_reader *reader);
+
+/* event_log.c, event_trace.c: what happened, in order */
+void vpk_log(struct vpk_host *host, enum vpk_event_type type, int fn, u32 a,
+	     u32 b);
+void vpk_log_clear(struct vpk_host *host);
+const char *vpk_log_order(struct kunit *test, struct vpk_host *host);
+const char *vpk_log_detail(struct kunit *test, struct vpk_host *host);
+const struct vpk_event *vpk_log_find(struct vpk_host *host,
+				     enum vpk_event_type type, int fn);
+int vpk_trace_start(struct vpk_host *host);
+void vpk_trace_stop(struct vpk_host *host);
+
+/**
+ * VPK_EXPECT_ORDER() - compare the event log with an expected order
+ * @test: the test
+ * @host: the host bridge whose log it is
+ * @expected: names of events, a blank between two. A name is preceded by
+ *	"<function number>:" when the log has events of more than one function.
+ *
+ * Prints both orders, and each event with the state it found, when they
+ * differ. Serves rules C3 and C9.
+ */
+#define VPK_EXPECT_ORDER(test, host, expected)				\
+	KUNIT_EXPECT_STREQ_MSG(test, vpk_log_order(test, host), expected, \
+			       "%s", vpk_log_detail(test, host))
+
+/* suite.c: what each suite checks besides its cases */
+int vpk_case_init(struct kunit *test);
+void vpk_case_exit(struct kunit *test);
+
+/* arch_*.c: what differs between UML, x86 and the rest */
+int vpk_arch_window(struct resource *window);
+void *vpk_arch_sysdata(void);
+
+#endif /* VFIO_PCI_KUNIT_H */
