@@ -1,0 +1,494 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Copyright (C) 2026 The VFIO variant-driver kit authors
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/iommufd.h>
+#include <linux/sizes.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "device.h"
+
+#define KIT_PAGE	4096UL
+#define KIT_SLOW	0.002	/* seconds, for one read */
+#define KIT_GAP		0.005	/* seconds between reads, that end a run of them */
+
+static __thread sigjmp_buf *bus_jmp;
+
+static void on_sigbus(int sig)
+{
+	if (!bus_jmp) {
+		signal(sig, SIG_DFL);
+		raise(sig);
+	}
+	siglongjmp(*bus_jmp, 1);
+}
+
+static void catch_sigbus(void)
+{
+	/* SA_NODEFER: no signal mask to save and restore at each access. */
+	struct sigaction sa = { .sa_handler = on_sigbus, .sa_flags = SA_NODEFER };
+
+	sigaction(SIGBUS, &sa, NULL);
+}
+
+double kit_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec + ts.tv_nsec * 1e-9;
+}
+
+bool kit_try_read(const void *va, u32 *val)
+{
+	sigjmp_buf jmp;
+
+	bus_jmp = &jmp;
+	if (sigsetjmp(jmp, 0)) {
+		bus_jmp = NULL;
+		return false;
+	}
+	*val = *(const volatile u32 *)va;
+	bus_jmp = NULL;
+	return true;
+}
+
+bool kit_try_read64(const void *va, u64 *val)
+{
+	u32 lo, hi;
+
+	if (!kit_try_read(va, &lo) || !kit_try_read(va + 4, &hi))
+		return false;
+	*val = lo | (u64)hi << 32;
+	return true;
+}
+
+bool kit_try_write64(void *va, u64 val)
+{
+	sigjmp_buf jmp;
+
+	bus_jmp = &jmp;
+	if (sigsetjmp(jmp, 0)) {
+		bus_jmp = NULL;
+		return false;
+	}
+	((volatile u32 *)va)[0] = val;
+	((volatile u32 *)va)[1] = val >> 32;
+	bus_jmp = NULL;
+	return true;
+}
+
+long kit_faults(void)
+{
+	struct rusage ru;
+
+	getrusage(RUSAGE_THREAD, &ru);
+	return ru.ru_minflt;
+}
+
+static long kit_sleeps(void)
+{
+	struct rusage ru;
+
+	getrusage(RUSAGE_THREAD, &ru);
+	return ru.ru_nvcsw;
+}
+
+int kit_dev_open(struct kit_dev *dev, const char *bdf, struct iommu *iommu)
+{
+	struct vfio_device_attach_iommufd_pt attach = {
+		.argsz = sizeof(attach),
+		.pt_id = iommu->ioas_id,
+	};
+	int err;
+
+	memset(dev, 0, sizeof(*dev));
+	snprintf(dev->bdf, sizeof(dev->bdf), "%s", bdf);
+	dev->vdev = vfio_pci_device_alloc(dev->bdf, iommu);
+	vfio_pci_cdev_open(dev->vdev, dev->bdf);
+	err = __vfio_device_bind_iommufd(dev->vdev->fd, iommu->iommufd, NULL);
+	if (!err && ioctl(dev->vdev->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach))
+		err = -errno;
+	if (err) {
+		close(dev->vdev->fd);
+		vfio_pci_device_free(dev->vdev);
+		return err;
+	}
+	dev->vdev->info.argsz = sizeof(dev->vdev->info);
+	ioctl_assert(dev->vdev->fd, VFIO_DEVICE_GET_INFO, &dev->vdev->info);
+	dev->vdev->config_space.argsz = sizeof(dev->vdev->config_space);
+	dev->vdev->config_space.index = VFIO_PCI_CONFIG_REGION_INDEX;
+	ioctl_assert(dev->vdev->fd, VFIO_DEVICE_GET_REGION_INFO, &dev->vdev->config_space);
+	catch_sigbus();
+	return 0;
+}
+
+static void add_area(struct kit_dev *dev, const struct vfio_region_info *info, u64 offset,
+		     u64 size)
+{
+	if (dev->nr_areas == KIT_MAX_AREAS || !size)
+		return;
+	dev->areas[dev->nr_areas++] = (struct kit_area){
+		.region = info->index,
+		.offset = offset,
+		.size = (size + KIT_PAGE - 1) & ~(KIT_PAGE - 1),
+		.file_offset = info->offset,
+		.writable = info->flags & VFIO_REGION_INFO_FLAG_WRITE,
+		.dmabuf = -1,
+	};
+}
+
+static void region_areas(struct kit_dev *dev, u32 index)
+{
+	struct vfio_region_info probe = { .argsz = sizeof(probe), .index = index };
+	struct vfio_region_info_cap_sparse_mmap *sparse = NULL;
+	struct vfio_info_cap_header *cap;
+	struct vfio_region_info *info;
+	u32 i, at;
+
+	if (ioctl(dev->vdev->fd, VFIO_DEVICE_GET_REGION_INFO, &probe))
+		return;
+	if (!(probe.flags & VFIO_REGION_INFO_FLAG_MMAP) || !probe.size)
+		return;
+	info = calloc_assert(1, probe.argsz);
+	info->argsz = probe.argsz;
+	info->index = index;
+	ioctl_assert(dev->vdev->fd, VFIO_DEVICE_GET_REGION_INFO, info);
+	at = info->flags & VFIO_REGION_INFO_FLAG_CAPS ? info->cap_offset : 0;
+	for (; at; at = cap->next) {
+		cap = (void *)info + at;
+		if (cap->id == VFIO_REGION_INFO_CAP_SPARSE_MMAP)
+			sparse = (void *)cap;
+	}
+	for (i = 0; sparse && i < sparse->nr_areas; i++)
+		add_area(dev, info, sparse->areas[i].offset, sparse->areas[i].size);
+	if (!sparse)
+		add_area(dev, info, 0, info->size);
+	free(info);
+}
+
+void kit_dev_find_areas(struct kit_dev *dev)
+{
+	u32 i;
+
+	for (i = 0; i < dev->vdev->info.num_regions; i++) {
+		if (i != VFIO_PCI_CONFIG_REGION_INDEX)
+			region_areas(dev, i);
+	}
+}
+
+static char *map_at(struct kit_dev *dev, const struct kit_area *area, u64 offset, u64 size)
+{
+	int prot = PROT_READ | (area->writable ? PROT_WRITE : 0);
+	char *va = NULL;
+	int fixed = 0;
+
+	/* Where a PMD fits, give it the chance. */
+	if (size >= SZ_2M) {
+		va = mmap_reserve(size, SZ_2M, offset & (SZ_2M - 1));
+		fixed = MAP_FIXED;
+	}
+	va = mmap(va, size, prot, MAP_SHARED | fixed, dev->vdev->fd, area->file_offset + offset);
+	VFIO_ASSERT_NE((void *)va, MAP_FAILED, "mmap of region %u at 0x%llx, 0x%llx bytes\n",
+		       area->region, (unsigned long long)offset, (unsigned long long)size);
+	if (dev->nr_maps < KIT_MAX_PAGES)
+		dev->maps[dev->nr_maps++] = (struct kit_map){ va, size };
+	return va;
+}
+
+static void add_page(struct kit_dev *dev, struct kit_area *area, u64 offset, char *va, bool own)
+{
+	if (dev->nr_pages == KIT_MAX_PAGES)
+		return;
+	dev->pages[dev->nr_pages++] = (struct kit_page){
+		.area = area, .offset = offset, .va = va, .own_vma = own,
+	};
+}
+
+/* First, some in between and last page of the area: at most 5. */
+static int sample(const struct kit_area *area, u64 *at)
+{
+	u64 pages = area->size / KIT_PAGE;
+	u64 want[] = { 0, 1, pages / 3, pages / 2 + 1, pages - 1 };
+	int i, j, n = 0;
+
+	for (i = 0; i < 5; i++) {
+		for (j = 0; j < n && at[j] != want[i]; j++)
+			;
+		if (j == n && want[i] < pages)
+			at[n++] = want[i];
+	}
+	return n;
+}
+
+/* The last 16 bytes of a page: out of the way of most registers. */
+#define RAM_WORD	(KIT_PAGE - 16)
+
+static bool is_ram(const struct kit_page *page)
+{
+	static const u64 tries[] = { 0x5aa5c33c0ff01234ULL, 0xa55a3cc3f00fedcbULL };
+	u64 got;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if (!kit_try_write64(page->va + RAM_WORD, tries[i]) ||
+		    !kit_try_read64(page->va + RAM_WORD, &got) || got != tries[i])
+			return false;
+	}
+	return true;
+}
+
+static void mark_ram(struct kit_dev *dev, struct kit_area *area)
+{
+	int i;
+
+	area->ram = area->writable;
+	for (i = 0; i < dev->nr_pages && area->ram; i++) {
+		if (dev->pages[i].area == area)
+			area->ram = is_ram(&dev->pages[i]);
+	}
+	for (i = 0; i < dev->nr_pages && area->ram; i++) {
+		struct kit_page *page = &dev->pages[i];
+
+		if (page->area != area)
+			continue;
+		page->pattern = (0x9e3779b97f4a7c15ULL * (page->offset / KIT_PAGE + 1)) ^
+				area->region;
+		kit_try_write64(page->va + RAM_WORD, page->pattern);
+	}
+}
+
+/* Which of the sampled pages are in VMAs that are named as this device's DMABUFs. */
+static void read_maps(struct kit_dev *dev)
+{
+	unsigned long from, to;
+	char line[512], want[64];
+	FILE *f = fopen("/proc/self/maps", "re");
+	int i;
+
+	if (!f)
+		return;
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%lx-%lx", &from, &to) != 2)
+			continue;
+		for (i = 0; i < dev->nr_pages; i++) {
+			struct kit_page *page = &dev->pages[i];
+
+			if ((unsigned long)page->va < from || (unsigned long)page->va >= to)
+				continue;
+			snprintf(want, sizeof(want), "/dmabuf:vfio:%s:", dev->bdf);
+			page->named = strstr(line, want);
+		}
+	}
+	fclose(f);
+}
+
+void kit_dev_map(struct kit_dev *dev, bool probe)
+{
+	u64 at[5];
+	char *va;
+	int i, j, n;
+
+	for (i = 0; i < dev->nr_areas; i++) {
+		struct kit_area *area = &dev->areas[i];
+
+		n = sample(area, at);
+		va = map_at(dev, area, area->offset, area->size);
+		for (j = 0; j < n; j++)
+			add_page(dev, area, area->offset + at[j] * KIT_PAGE, va + at[j] * KIT_PAGE,
+				 area->size == KIT_PAGE);
+		for (j = 0; j < n && area->size > KIT_PAGE; j++) {
+			u64 offset = area->offset + at[j] * KIT_PAGE;
+
+			add_page(dev, area, offset, map_at(dev, area, offset, KIT_PAGE), true);
+		}
+		for (j = 0; j < n && dev->nr_hammer < KIT_MAX_HAMMER; j += n > 1 ? n - 1 : 1)
+			dev->hammer[dev->nr_hammer++] =
+				map_at(dev, area, area->offset + at[j] * KIT_PAGE, KIT_PAGE);
+	}
+	for (i = 0; i < dev->nr_areas && probe; i++)
+		mark_ram(dev, &dev->areas[i]);
+	for (i = 0; i < dev->nr_pages; i++)
+		kit_try_read(dev->pages[i].va, &dev->pages[i].before);
+	read_maps(dev);
+}
+
+void kit_dev_unmap(struct kit_dev *dev, int from, int to)
+{
+	int i;
+
+	for (i = from; i < to && i < dev->nr_maps; i++) {
+		munmap(dev->maps[i].va, dev->maps[i].size);
+		dev->maps[i].va = NULL;
+	}
+}
+
+int kit_region_export(struct kit_dev *dev, u32 region, u64 offset, u64 size)
+{
+	struct {
+		struct vfio_device_feature feature;
+		struct vfio_device_feature_dma_buf get;
+		struct vfio_region_dma_range range;
+	} __packed arg = {
+		.feature = {
+			.argsz = sizeof(arg),
+			.flags = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_DMA_BUF,
+		},
+		.get = { .region_index = region, .open_flags = O_RDWR | O_CLOEXEC, .nr_ranges = 1 },
+		.range = { .offset = offset, .length = size },
+	};
+	int fd = ioctl(dev->vdev->fd, VFIO_DEVICE_FEATURE, &arg);
+
+	return fd < 0 ? -errno : fd;
+}
+
+void kit_dev_export(struct kit_dev *dev)
+{
+	struct iommu *iommu = dev->vdev->iommu;
+	int i;
+
+	snprintf(dev->why_no_dmabuf, sizeof(dev->why_no_dmabuf), "no region to export");
+	for (i = 0; i < dev->nr_areas; i++) {
+		struct kit_area *area = &dev->areas[i];
+		struct iommu_ioas_map_file map = {
+			.size = sizeof(map),
+			.flags = IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE,
+			.ioas_id = iommu->ioas_id,
+			.length = area->size,
+		};
+
+		area->dmabuf = kit_region_export(dev, area->region, area->offset, area->size);
+		if (area->dmabuf < 0) {
+			snprintf(dev->why_no_dmabuf, sizeof(dev->why_no_dmabuf),
+				 "export of region %u: %s", area->region, strerror(-area->dmabuf));
+			area->dmabuf = -1;
+			continue;
+		}
+		map.fd = area->dmabuf;
+		if (!ioctl(iommu->iommufd, IOMMU_IOAS_MAP_FILE, &map))
+			dev->importers++;
+	}
+}
+
+u8 kit_find_cap(struct kit_dev *dev, u8 id)
+{
+	u8 at = vfio_pci_config_readb(dev->vdev, PCI_CAPABILITY_LIST);
+	int limit = 48;
+
+	if (!(vfio_pci_config_readw(dev->vdev, PCI_STATUS) & PCI_STATUS_CAP_LIST))
+		return 0;
+	while (at >= 0x40 && limit--) {
+		if (vfio_pci_config_readb(dev->vdev, at) == id)
+			return at;
+		at = vfio_pci_config_readb(dev->vdev, at + 1);
+	}
+	return 0;
+}
+
+const char *kit_page_name(const struct kit_page *page)
+{
+	static char name[64];
+
+	snprintf(name, sizeof(name), "%s %u+0x%llx%s",
+		 page->area->region < PCI_STD_NUM_BARS ? "BAR" : "region", page->area->region,
+		 (unsigned long long)page->offset, page->own_vma ? "" : " (whole mapping)");
+	return name;
+}
+
+static void note(struct kit_hammer *h, enum kit_seen seen, double from, double to, bool ones)
+{
+	struct kit_seg *seg = h->segs ? &h->seg[h->segs - 1] : NULL;
+
+	if (seg && seg->seen == seen && seg->ones == ones && seen != SEEN_BLOCKED &&
+	    seen != SEEN_SLOW && from - seg->to < KIT_GAP) {
+		seg->to = to;
+		seg->last_from = from;
+		seg->count++;
+		return;
+	}
+	if (h->segs == KIT_MAX_SEGS) {
+		h->overflow = true;
+		return;
+	}
+	h->seg[h->segs++] = (struct kit_seg){ .seen = seen, .from = from, .to = to, .first_to = to,
+					      .last_from = from, .count = 1, .ones = ones };
+}
+
+static void *hammer(void *arg)
+{
+	struct sched_param param = { 0 };
+	struct kit_hammer *h = arg;
+	enum kit_seen seen;
+	double from, to;
+	long slept, now;
+	u32 val;
+	bool ok;
+	int i;
+
+	/* All the time that nobody else wants, and no more. */
+	sched_setscheduler(0, SCHED_IDLE, &param);
+	slept = kit_sleeps();
+	h->running = true;
+	for (i = 0; !h->stop; i = (i + 1) % h->pages) {
+		from = kit_now();
+		ok = kit_try_read(h->page[i], &val);
+		to = kit_now();
+		seen = ok ? SEEN_OK : SEEN_SIGBUS;
+		if (ok && to - from > KIT_SLOW) {
+			/* It waited for a lock, or was only not scheduled? */
+			now = kit_sleeps();
+			seen = now > slept ? SEEN_BLOCKED : SEEN_SLOW;
+			slept = now;
+		}
+		note(h, seen, from, to, ok && val == ~0U && h->before[i] != ~0U);
+		if (ok)
+			h->oks++;
+		else
+			h->buses++;
+	}
+	return NULL;
+}
+
+void kit_hammer_start(struct kit_hammer *h, struct kit_dev **dev, int devs)
+{
+	int i, j;
+
+	memset(h, 0, sizeof(*h));
+	for (i = 0; i < devs; i++) {
+		for (j = 0; j < dev[i]->nr_hammer && h->pages < KIT_MAX_HAMMER * 4; j++) {
+			h->page[h->pages] = dev[i]->hammer[j];
+			kit_try_read(h->page[h->pages], &h->before[h->pages]);
+			h->pages++;
+		}
+	}
+	if (h->pages)
+		VFIO_ASSERT_EQ(pthread_create(&h->thread, NULL, hammer, h), 0);
+}
+
+void kit_hammer_stop(struct kit_hammer *h)
+{
+	h->stop = true;
+	if (h->pages)
+		pthread_join(h->thread, NULL);
+}
+
+bool kit_hammer_wait(struct kit_hammer *h, unsigned long more, double seconds)
+{
+	unsigned long want = h->oks + h->buses + more;
+	double until = kit_now() + seconds;
+
+	while (h->pages && h->oks + h->buses < want) {
+		if (kit_now() > until)
+			return false;
+		usleep(1000);
+	}
+	return true;
+}
