@@ -144,6 +144,31 @@ void vpk_open(struct kunit *test, struct vpk_function *fn)
 }
 
 /**
+ * vpk_device() - one function, bound and open, in one call
+ * @test: the test
+ * @config: what it shall look like
+ * @driver: name of its driver, VPK_DRIVER for the fixture's own
+ *
+ * Makes a host bridge, the function, probes, binds and opens. For a test that
+ * needs nothing special on the way.
+ *
+ * Context: the test's thread. All undone when the test ends.
+ * Return: the function; the test is aborted if any step fails.
+ */
+struct vpk_function *vpk_device(struct kunit *test,
+				const struct vpk_function_config *config,
+				const char *driver)
+{
+	struct vpk_host *host = vpk_host_create(test);
+	struct vpk_function *fn = vpk_function_add(test, host, config);
+
+	vpk_host_probe(test, host);
+	vpk_bind(test, fn, driver);
+	vpk_open(test, fn);
+	return fn;
+}
+
+/**
  * vpk_close() - close a function's files
  * @fn: the function; nothing happens if it is not open
  *

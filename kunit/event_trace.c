@@ -12,32 +12,31 @@
 #endif
 #include <trace/events/vfio_pci.h>
 
-static void vpk_trace_log(struct vpk_host *host,
-			  struct vfio_pci_core_device *vdev,
+static void vpk_trace_log(struct vpk_host *host, struct pci_dev *pdev,
 			  enum vpk_event_type type, u32 a, u32 b)
 {
-	struct vpk_function *fn = vpk_function_of(vdev->pdev);
+	struct vpk_function *fn = vpk_function_of(pdev);
 
 	if (fn && fn->host == host)
 		vpk_log(host, type, fn->nr, a, b);
 }
 
-static void vpk_trace_zap(void *host, struct vfio_pci_core_device *vdev,
-			  bool device_space, u32 dmabufs)
+static void vpk_trace_zap(void *host, struct pci_dev *pdev,
+			  bool device_space, unsigned int dmabufs)
 {
-	vpk_trace_log(host, vdev, VPK_ZAP, device_space, dmabufs);
+	vpk_trace_log(host, pdev, VPK_ZAP, device_space, dmabufs);
 }
 
-static void vpk_trace_revoke(void *host, struct vfio_pci_core_device *vdev,
-			     u32 revoked, u32 waited)
+static void vpk_trace_revoke(void *host, struct pci_dev *pdev,
+			     unsigned int revoked, unsigned int waited)
 {
-	vpk_trace_log(host, vdev, VPK_REVOKE, revoked, waited);
+	vpk_trace_log(host, pdev, VPK_REVOKE, revoked, waited);
 }
 
-static void vpk_trace_unrevoke(void *host, struct vfio_pci_core_device *vdev,
-			       u32 unrevoked)
+static void vpk_trace_unrevoke(void *host, struct pci_dev *pdev,
+			       unsigned int unrevoked)
 {
-	vpk_trace_log(host, vdev, VPK_UNREVOKE, unrevoked, 0);
+	vpk_trace_log(host, pdev, VPK_UNREVOKE, unrevoked, 0);
 }
 
 /**

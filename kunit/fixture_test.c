@@ -11,14 +11,7 @@
 
 #include "vfio_pci_kunit.h"
 
-static const struct vpk_function_config vpk_full = {
-	.bar_size = { SZ_64K, 0, SZ_2M, 0, SZ_4K },
-	.bar_64bit = BIT(2),
-	.pm = true,
-	.no_soft_reset = true,
-	.exp_flr = true,
-	.af_flr = true,
-};
+static const struct vpk_function_config vpk_full = VPK_FULL_CONFIG;
 
 /* The PCI core finds the function, sizes its BARs and places them. */
 static void vpk_bar_sizing(struct kunit *test)
@@ -44,9 +37,12 @@ static void vpk_capabilities(struct kunit *test)
 {
 	struct vpk_host *host = vpk_host_create(test);
 	const struct vpk_function_config bare = { .bar_size = { SZ_4K } };
-	struct vpk_function *full = vpk_function_add(test, host, &vpk_full);
-	struct vpk_function *none = vpk_function_add(test, host, &bare);
+	struct vpk_function_config all = vpk_full;
+	struct vpk_function *full, *none;
 
+	all.af_flr = true;
+	full = vpk_function_add(test, host, &all);
+	none = vpk_function_add(test, host, &bare);
 	vpk_host_probe(test, host);
 	KUNIT_EXPECT_EQ(test, full->pdev->pm_cap, VPK_PM_POS);
 	KUNIT_EXPECT_EQ(test, pci_pcie_cap(full->pdev), VPK_EXP_POS);

@@ -170,14 +170,15 @@ bool vpk_mapped(struct vpk_map *map, unsigned long off)
 /**
  * vpk_vma_get() - the VMA of a mapping
  * @map: the mapping
+ * @off: offset in it: after a split, there are several VMAs
  *
  * Context: may sleep. The mmap_lock is held for read until vpk_vma_put().
  * Return: the VMA, NULL if nothing is mapped there.
  */
-struct vm_area_struct *vpk_vma_get(struct vpk_map *map)
+struct vm_area_struct *vpk_vma_get(struct vpk_map *map, unsigned long off)
 {
 	mmap_read_lock(map->fn->host->mm);
-	return vma_lookup(map->fn->host->mm, map->addr);
+	return vma_lookup(map->fn->host->mm, map->addr + off);
 }
 
 /**
@@ -205,7 +206,7 @@ int vpk_pfn(struct vpk_map *map, unsigned long off, unsigned long *pfn,
 	struct follow_pfnmap_args args = { .address = map->addr + off };
 	int ret = -EFAULT;
 
-	args.vma = vpk_vma_get(map);
+	args.vma = vpk_vma_get(map, off);
 	if (args.vma)
 		ret = follow_pfnmap_start(&args);
 	if (!ret) {

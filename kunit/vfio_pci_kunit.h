@@ -27,6 +27,7 @@
 #include <linux/completion.h>
 #include <linux/mm_types.h>
 #include <linux/pci.h>
+#include <linux/sizes.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/vfio.h>
@@ -44,6 +45,15 @@
 struct vpk_function;
 struct vpk_host;
 struct vpk_map;
+
+/* What most tests want: all capabilities, a small and a larger BAR. */
+#define VPK_FULL_CONFIG {						\
+	.bar_size = { SZ_64K, 0, SZ_2M, 0, SZ_4K },			\
+	.bar_64bit = BIT(2),						\
+	.pm = true,							\
+	.no_soft_reset = true,						\
+	.exp_flr = true,						\
+}
 
 /**
  * enum vpk_event_type - what the event log can hold, one bit each
@@ -317,6 +327,10 @@ int vpk_power(struct vpk_function *fn, pci_power_t state);
 long vpk_low_power(struct vpk_function *fn, bool enter);
 bool vpk_wait_open_count(struct vpk_function *fn, unsigned int count);
 
+struct vpk_function *vpk_device(struct kunit *test,
+				const struct vpk_function_config *config,
+				const char *driver);
+
 /* user_mapping.c: mmap, touch, look */
 struct vpk_map *vpk_map(struct kunit *test, struct vpk_function *fn,
 			unsigned int index, u64 off, size_t len);
@@ -330,7 +344,7 @@ int vpk_pfn(struct vpk_map *map, unsigned long off, unsigned long *pfn,
 void vpk_watch(struct vpk_host *host, struct vpk_map *map, unsigned long off);
 bool vpk_pte_present(struct mm_struct *mm, unsigned long addr);
 unsigned long vpk_bar_pfn(struct vpk_function *fn, unsigned int bar, u64 off);
-struct vm_area_struct *vpk_vma_get(struct vpk_map *map);
+struct vm_area_struct *vpk_vma_get(struct vpk_map *map, unsigned long off);
 void vpk_vma_put(struct vpk_map *map);
 
 struct vpk_reader;

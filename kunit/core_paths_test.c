@@ -1,0 +1,486 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Core suite, first half: the nine paths that revoke BAR mappings. Each case
+ * checks the state before, the order during (rule C3), and the state after,
+ * when the mapping is to be refused or faults again.
+ *
+ * Copyright (C) 2026 The VFIO variant-driver kit authors
+ */
+#include "vfio_pci_kunit.h"
+
+static const struct vpk_function_config vpk_full = VPK_FULL_CONFIG;
+
+/* A device whose D3hot loses its configuration. */
+static const struct vpk_function_config vpk_soft = {
+	.bar_size = { SZ_64K }, .pm = true, .exp_flr = true,
+};
+
+/* A device that only the AF capability can reset. */
+static const struct vpk_function_config vpk_af = {
+	.bar_size = { SZ_64K }, .af_flr = true,
+};
+
+/* A mapping that has been used, and nothing in the log. */
+static struct vpk_map *vpk_used_map(struct kunit *test, struct vpk_function *fn)
+{
+	struct vpk_map *map = vpk_map(test, fn, 0, PAGE_SIZE, PAGE_SIZE);
+
+	KUNIT_ASSERT_EQ(test, vpk_touch(map, 0), 0);
+	KUNIT_ASSERT_TRUE(test, vpk_mapped(map, 0));
+	vpk_log_clear(fn->host);
+	return map;
+}
+
+/* The user's PTE was gone at each event from the first one, the zap, on. */
+static void vpk_expect_never_mapped(struct kunit *test, struct vpk_host *host)
+{
+	unsigned int i;
+
+	KUNIT_EXPECT_GT(test, host->nr_events, 0);
+	for (i = 0; i < host->nr_events; i++)
+		KUNIT_EXPECT_FALSE_MSG(test, host->log[i].mapped,
+				       "mapped at event %u:\n%s", i,
+				       vpk_log_detail(test, host));
+}
+
+/* The mapping is gone, and works again, with the PFN that it had. */
+static void vpk_expect_refault(struct kunit *test, struct vpk_map *map)
+{
+	unsigned long pfn = 0;
+
+	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
+	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
+	KUNIT_EXPECT_EQ(test, vpk_pfn(map, 0, &pfn, NULL), 0);
+	KUNIT_EXPECT_EQ(test, pfn, vpk_bar_pfn(map->fn, 0, PAGE_SIZE));
+}
+
+/* The mapping is gone, and an access is refused. */
+static void vpk_expect_refused(struct kunit *test, struct vpk_map *map)
+{
+	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
+	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), -EFAULT);
+	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
+}
+
+/* Path 1: memory-disable through PCI_COMMAND, and enable. */
+static void vpk_path_memory_disable(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	struct vpk_map *map = vpk_used_map(test, fn);
+
+	KUNIT_EXPECT_EQ(test, vpk_memory(fn, false), 0);
+	VPK_EXPECT_ORDER(test, fn->host, "zap revoke mem-off");
+	vpk_expect_never_mapped(test, fn->host);
+	vpk_expect_refused(test, map);
+
+	vpk_log_clear(fn->host);
+	KUNIT_EXPECT_EQ(test, vpk_memory(fn, true), 0);
+	VPK_EXPECT_ORDER(test, fn->host, "mem-on unrevoke");
+	vpk_expect_refault(test, map);
+}
+
+/* Path 2: D3hot and back through PMCSR. */
+static void vpk_path_pmcsr(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	struct vpk_map *map = vpk_used_map(test, fn);
+
+	KUNIT_EXPECT_EQ(test, vpk_power(fn, PCI_D3hot), 0);
+	VPK_EXPECT_ORDER(test, fn->host, "zap revoke d3");
+	vpk_expect_never_mapped(test, fn->host);
+	vpk_expect_refused(test, map);
+
+	vpk_log_clear(fn->host);
+	KUNIT_EXPECT_EQ(test, vpk_power(fn, PCI_D0), 0);
+	VPK_EXPECT_ORDER(test, fn->host, "d0 unrevoke");
+	vpk_expect_refault(test, map);
+}
+
+/* The same when D0 has to restore what D3hot has lost. */
+static void vpk_path_pmcsr_soft_reset(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_soft, VPK_DRIVER);
+	struct vpk_map *map = vpk_used_map(test, fn);
+
+	KUNIT_EXPECT_EQ(test, vpk_power(fn, PCI_D3hot), 0);
+	VPK_EXPECT_ORDER(test, fn->host, "zap revoke d3");
+	vpk_expect_refused(test, map);
+
+	vpk_log_clear(fn->host);
+	KUNIT_EXPECT_EQ(test, vpk_power(fn, PCI_D0), 0);
+	VPK_EXPECT_ORDER(test, fn->host, "d0 mem-on unrevoke");
+	vpk_expect_refault(test, map);
+}
+
+/* Path 3: FLR through the PCI Express capability. */
+static void vpk_path_flr(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	struct vpk_map *map = vpk_used_map(test, fn);
+
+	KUNIT_EXPECT_EQ(test, vpk_config_write(fn, VPK_EXP_POS + PCI_EXP_DEVCTL,
+					       PCI_EXP_DEVCTL_BCR_FLR, 2), 2);
+	VPK_EXPECT_ORDER(test, fn->host,
+			 "zap revoke mem-off flr mem-on unrevoke");
+	vpk_expect_never_mapped(test, fn->host);
+	vpk_expect_refault(test, map);
+}
+
+/* Path 4: FLR through the AF capability. */
+static void vpk_path_af_flr(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_af, VPK_DRIVER);
+	struct vpk_map *map = vpk_used_map(test, fn);
+
+	KUNIT_EXPECT_EQ(test, vpk_config_write(fn, VPK_AF_POS + PCI_AF_CTRL,
+					       PCI_AF_CTRL_FLR, 1), 1);
+	VPK_EXPECT_ORDER(test, fn->host,
+			 "zap revoke mem-off af-flr mem-on unrevoke");
+	vpk_expect_never_mapped(test, fn->host);
+	vpk_expect_refault(test, map);
+}
+
+/* Path 5: runtime PM entry. */
+static void vpk_path_runtime_entry(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	struct vpk_map *map = vpk_used_map(test, fn);
+
+	KUNIT_EXPECT_EQ(test, vpk_low_power(fn, true), 0);
+	VPK_EXPECT_ORDER(test, fn->host, "zap revoke d3");
+	vpk_expect_never_mapped(test, fn->host);
+	vpk_expect_refused(test, map);
+
+	/* A second entry is refused and, again, revokes nothing. */
+	KUNIT_EXPECT_EQ(test, vpk_low_power(fn, true), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vpk_low_power(fn, false), 0);
+}
+
+/* Path 6: runtime PM exit. */
+static void vpk_path_runtime_exit(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	struct vpk_map *map = vpk_used_map(test, fn);
+
+	KUNIT_ASSERT_EQ(test, vpk_low_power(fn, true), 0);
+	vpk_log_clear(fn->host);
+	KUNIT_EXPECT_EQ(test, vpk_low_power(fn, false), 0);
+	VPK_EXPECT_ORDER(test, fn->host, "d0 unrevoke");
+	vpk_expect_refault(test, map);
+}
+
+/* Path 7: VFIO_DEVICE_RESET. */
+static void vpk_path_device_reset(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	struct vpk_map *map = vpk_used_map(test, fn);
+
+	KUNIT_EXPECT_EQ(test, vpk_reset(fn), 0);
+	VPK_EXPECT_ORDER(test, fn->host,
+			 "zap revoke mem-off flr mem-on unrevoke");
+	vpk_expect_never_mapped(test, fn->host);
+	vpk_expect_refault(test, map);
+}
+
+/* The same from D3hot: importers let go in D0, users are locked out before. */
+static void vpk_path_device_reset_d3(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	struct vpk_map *map = vpk_used_map(test, fn);
+
+	KUNIT_ASSERT_EQ(test, vpk_power(fn, PCI_D3hot), 0);
+	vpk_log_clear(fn->host);
+	KUNIT_EXPECT_EQ(test, vpk_reset(fn), 0);
+	VPK_EXPECT_ORDER(test, fn->host,
+			 "zap d0 revoke mem-off flr mem-on unrevoke");
+	vpk_expect_never_mapped(test, fn->host);
+	vpk_expect_refault(test, map);
+}
+
+/* Two functions of one slot, each with a used mapping. */
+static void vpk_two_open(struct kunit *test, struct vpk_function *fn[2],
+			 struct vpk_map *map[2])
+{
+	struct vpk_host *host = vpk_host_create(test);
+	int i;
+
+	fn[0] = vpk_function_add(test, host, &vpk_full);
+	fn[1] = vpk_function_add(test, host, &vpk_full);
+	vpk_host_probe(test, host);
+	for (i = 0; i < 2; i++) {
+		vpk_bind(test, fn[i], VPK_DRIVER);
+		vpk_open(test, fn[i]);
+	}
+	for (i = 0; i < 2; i++)
+		map[i] = vpk_used_map(test, fn[i]);
+}
+
+/* Path 8: hot reset. All are zapped before any of them is waited for. */
+static void vpk_path_hot_reset(struct kunit *test)
+{
+	struct vpk_function *fn[2];
+	struct vpk_map *map[2];
+
+	vpk_two_open(test, fn, map);
+	KUNIT_EXPECT_EQ(test, vpk_hot_reset(fn[0]), 0);
+	VPK_EXPECT_ORDER(test, fn[0]->host,
+			 "0:zap 1:zap 0:revoke 1:revoke 0:mem-off 1:mem-off "
+			 "bus-reset 0:mem-on 1:mem-on 0:unrevoke 1:unrevoke");
+	vpk_expect_refault(test, map[0]);
+	vpk_expect_refault(test, map[1]);
+}
+
+/* The same with one function in D3hot: D0 after all zaps, before revocation. */
+static void vpk_path_hot_reset_d3(struct kunit *test)
+{
+	struct vpk_function *fn[2];
+	struct vpk_map *map[2];
+
+	vpk_two_open(test, fn, map);
+	KUNIT_ASSERT_EQ(test, vpk_power(fn[1], PCI_D3hot), 0);
+	vpk_log_clear(fn[0]->host);
+	KUNIT_EXPECT_EQ(test, vpk_hot_reset(fn[0]), 0);
+	VPK_EXPECT_ORDER(test, fn[0]->host,
+			 "0:zap 1:zap 1:d0 0:revoke 1:revoke 0:mem-off "
+			 "1:mem-off bus-reset 0:mem-on 1:mem-on 0:unrevoke "
+			 "1:unrevoke");
+	vpk_expect_refault(test, map[0]);
+	vpk_expect_refault(test, map[1]);
+}
+
+/* A closing device gives no DMABUF back. */
+static void vpk_expect_nothing_unrevoked(struct kunit *test,
+					 struct vpk_host *host)
+{
+	unsigned int i;
+
+	for (i = 0; i < host->nr_events; i++)
+		if (host->log[i].type == VPK_UNREVOKE)
+			KUNIT_EXPECT_EQ_MSG(test, host->log[i].a, 0, "%s",
+					    vpk_log_detail(test, host));
+}
+
+/* Path 9: close. A mapping keeps the device open; the last one closes it. */
+static void vpk_path_close(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	struct vpk_map *map = vpk_used_map(test, fn);
+	unsigned int resets = fn->resets;
+
+	vpk_close(fn);
+	KUNIT_EXPECT_EQ(test, fn->vdev->vdev.open_count, 1);
+	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
+	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
+	VPK_EXPECT_ORDER(test, fn->host, "");
+
+	vpk_unmap(map);
+	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
+	KUNIT_EXPECT_EQ(test, fn->resets, resets + 1);
+	vpk_expect_nothing_unrevoked(test, fn->host);
+}
+
+/* Close from D3hot with the mapping gone already. */
+static void vpk_path_close_d3(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	unsigned int resets = fn->resets;
+	struct vpk_map *map = vpk_used_map(test, fn);
+
+	KUNIT_ASSERT_EQ(test, vpk_power(fn, PCI_D3hot), 0);
+	vpk_unmap(map);
+	vpk_log_clear(fn->host);
+	vpk_close(fn);
+	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
+	KUNIT_EXPECT_EQ(test, fn->resets, resets + 1);
+	vpk_expect_nothing_unrevoked(test, fn->host);
+}
+
+/* A reset that is refused (the device is locked) leaves nothing revoked. */
+static void vpk_fails_reset_refused(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	struct vpk_map *map = vpk_used_map(test, fn);
+	unsigned int resets = fn->resets;
+
+	device_lock(&fn->pdev->dev);
+	KUNIT_EXPECT_EQ(test, vpk_reset(fn), -EAGAIN);
+	device_unlock(&fn->pdev->dev);
+	KUNIT_EXPECT_EQ(test, fn->resets, resets);
+	VPK_EXPECT_ORDER(test, fn->host, "zap revoke unrevoke");
+	vpk_expect_refault(test, map);
+}
+
+/* A device that cannot be reset is not touched at all. */
+static void vpk_fails_reset_impossible(struct kunit *test)
+{
+	const struct vpk_function_config config = { .bar_size = { SZ_64K } };
+	struct vpk_host *host = vpk_host_create(test);
+	struct vpk_function *fn = vpk_function_add(test, host, &config);
+	struct vpk_map *map;
+
+	/* Alone on its bus, it could be reset by the bus. */
+	vpk_function_add(test, host, &config);
+	vpk_host_probe(test, host);
+	vpk_bind(test, fn, VPK_DRIVER);
+	vpk_open(test, fn);
+	map = vpk_used_map(test, fn);
+	KUNIT_EXPECT_EQ(test, vpk_reset(fn), -EINVAL);
+	VPK_EXPECT_ORDER(test, fn->host, "");
+	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
+}
+
+/* The trylock of hot reset is lost: nothing has been revoked yet. */
+static void vpk_fails_hot_reset_trylock(struct kunit *test)
+{
+	struct vpk_function *fn[2];
+	struct vpk_map *map[2];
+
+	vpk_two_open(test, fn, map);
+	down_read(&fn[1]->vdev->memory_lock);
+	KUNIT_EXPECT_EQ(test, vpk_hot_reset(fn[0]), -EBUSY);
+	up_read(&fn[1]->vdev->memory_lock);
+	VPK_EXPECT_ORDER(test, fn[0]->host, "zap");
+	KUNIT_EXPECT_EQ(test, vpk_touch(map[0], 0), 0);
+	KUNIT_EXPECT_TRUE(test, vpk_mapped(map[1], 0));
+
+	/* Nor is any lock left behind. */
+	vpk_log_clear(fn[0]->host);
+	KUNIT_EXPECT_EQ(test, vpk_hot_reset(fn[0]), 0);
+	vpk_expect_refault(test, map[0]);
+	vpk_expect_refault(test, map[1]);
+}
+
+/* A set that is not wholly owned cannot be hot reset; nothing is zapped. */
+static void vpk_fails_hot_reset_not_owned(struct kunit *test)
+{
+	struct vpk_function *fn[2];
+	struct vpk_map *map[2];
+	struct file *group;
+
+	vpk_two_open(test, fn, map);
+	group = fn[1]->group;
+	fn[1]->group = NULL;
+	KUNIT_EXPECT_EQ(test, vpk_hot_reset(fn[0]), -EINVAL);
+	fn[1]->group = group;
+	KUNIT_EXPECT_NULL(test, vpk_log_find(fn[0]->host, VPK_REVOKE, -1));
+	KUNIT_EXPECT_NULL(test, vpk_log_find(fn[0]->host, VPK_BUS_RESET, -1));
+	KUNIT_EXPECT_EQ(test, vpk_touch(map[0], 0), 0);
+	KUNIT_EXPECT_TRUE(test, vpk_mapped(map[1], 0));
+}
+
+/* PCI_COMMAND cannot be read: nothing happens. */
+static void vpk_fails_command_read(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	struct vpk_map *map = vpk_used_map(test, fn);
+
+	vpk_fail_access(test, fn, PCI_COMMAND, false, 0, 1);
+	KUNIT_EXPECT_LT(test, vpk_memory(fn, false), 0);
+	VPK_EXPECT_ORDER(test, fn->host, "");
+	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
+}
+
+/* PCI_COMMAND cannot be written: memory is still enabled, nothing revoked. */
+static void vpk_fails_command_write(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	struct vpk_map *map = vpk_used_map(test, fn);
+
+	vpk_fail_access(test, fn, PCI_COMMAND, true, 0, 1);
+	KUNIT_EXPECT_LT(test, vpk_memory(fn, false), 0);
+	KUNIT_EXPECT_TRUE(test, vpk_function_mem_enabled(fn));
+	VPK_EXPECT_ORDER(test, fn->host, "zap revoke unrevoke");
+	vpk_expect_refault(test, map);
+}
+
+/* PMCSR cannot be written: the device is in D0 still, nothing revoked. */
+static void vpk_fails_pmcsr_write(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	struct vpk_map *map = vpk_used_map(test, fn);
+
+	/* The first write is of the bits that the user may change: none. */
+	vpk_fail_access(test, fn, VPK_PM_POS + PCI_PM_CTRL, true, 1, 1);
+	vpk_power(fn, PCI_D3hot);
+	KUNIT_EXPECT_FALSE(test, vpk_function_in_d3(fn));
+	VPK_EXPECT_ORDER(test, fn->host, "zap revoke unrevoke");
+	vpk_expect_refault(test, map);
+}
+
+/* The capability that promises FLR cannot be read: no FLR, no zap. */
+static void vpk_fails_flr_cap_read(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	struct vpk_map *map = vpk_used_map(test, fn);
+
+	vpk_fail_access(test, fn, VPK_EXP_POS + PCI_EXP_DEVCAP, false, 0, 1);
+	vpk_config_write(fn, VPK_EXP_POS + PCI_EXP_DEVCTL,
+			 PCI_EXP_DEVCTL_BCR_FLR, 2);
+	VPK_EXPECT_ORDER(test, fn->host, "");
+	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
+}
+
+/* Memory disabled: a reset and D0 do not unrevoke, enabling does. */
+static void vpk_unrevoke_needs_memory(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	struct vpk_map *map = vpk_used_map(test, fn);
+
+	KUNIT_ASSERT_EQ(test, vpk_memory(fn, false), 0);
+	vpk_log_clear(fn->host);
+	KUNIT_EXPECT_EQ(test, vpk_reset(fn), 0);
+	VPK_EXPECT_ORDER(test, fn->host, "zap revoke flr");
+	vpk_expect_refused(test, map);
+
+	vpk_log_clear(fn->host);
+	KUNIT_EXPECT_EQ(test, vpk_power(fn, PCI_D3hot), 0);
+	KUNIT_EXPECT_EQ(test, vpk_power(fn, PCI_D0), 0);
+	VPK_EXPECT_ORDER(test, fn->host, "zap revoke d3 d0");
+	vpk_expect_refused(test, map);
+
+	vpk_log_clear(fn->host);
+	KUNIT_EXPECT_EQ(test, vpk_low_power(fn, true), 0);
+	KUNIT_EXPECT_EQ(test, vpk_low_power(fn, false), 0);
+	VPK_EXPECT_ORDER(test, fn->host, "zap revoke d3 d0");
+	vpk_expect_refused(test, map);
+
+	vpk_log_clear(fn->host);
+	KUNIT_EXPECT_EQ(test, vpk_memory(fn, true), 0);
+	VPK_EXPECT_ORDER(test, fn->host, "mem-on unrevoke");
+	vpk_expect_refault(test, map);
+}
+
+static struct kunit_case vpk_paths_cases[] = {
+	KUNIT_CASE(vpk_path_memory_disable),
+	KUNIT_CASE(vpk_path_pmcsr),
+	KUNIT_CASE(vpk_path_pmcsr_soft_reset),
+	KUNIT_CASE(vpk_path_flr),
+	KUNIT_CASE(vpk_path_af_flr),
+	KUNIT_CASE(vpk_path_runtime_entry),
+	KUNIT_CASE(vpk_path_runtime_exit),
+	KUNIT_CASE(vpk_path_device_reset),
+	KUNIT_CASE(vpk_path_device_reset_d3),
+	KUNIT_CASE(vpk_path_hot_reset),
+	KUNIT_CASE(vpk_path_hot_reset_d3),
+	KUNIT_CASE(vpk_path_close),
+	KUNIT_CASE(vpk_path_close_d3),
+	KUNIT_CASE(vpk_fails_reset_refused),
+	KUNIT_CASE(vpk_fails_reset_impossible),
+	KUNIT_CASE(vpk_fails_hot_reset_trylock),
+	KUNIT_CASE(vpk_fails_hot_reset_not_owned),
+	KUNIT_CASE(vpk_fails_command_read),
+	KUNIT_CASE(vpk_fails_command_write),
+	KUNIT_CASE(vpk_fails_pmcsr_write),
+	KUNIT_CASE(vpk_fails_flr_cap_read),
+	KUNIT_CASE(vpk_unrevoke_needs_memory),
+	{}
+};
+
+static struct kunit_suite vpk_paths_suite = {
+	.name = "vfio-pci-core-paths",
+	.init = vpk_case_init,
+	.exit = vpk_case_exit,
+	.test_cases = vpk_paths_cases,
+};
+
+kunit_test_suite(vpk_paths_suite);
