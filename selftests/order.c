@@ -114,6 +114,8 @@ static struct order_verdict check_out(const struct ev *ev, int n, const struct o
 	if (touch >= 0 && un < touch)
 		return wrong("C3", "unrevoke before %s: memory was still off",
 			     ev_name(spec->touch));
+	if (first(ev, n, 0, EV_IMPORTER, -1) >= 0)
+		return wrong("C8", "importers are told again on unrevoke");
 	return right("unrevoke after the device is usable");
 }
 
@@ -158,6 +160,8 @@ struct order_verdict order_check(const struct ev *ev, int n, const struct order_
 		return wrong("C3", "revoke after %s: importers lost the device while using it",
 			     ev_name(spec->touch));
 	i = last(ev, n, EV_IMPORTER);
+	if (i > touch && first(ev, touch, 0, EV_IMPORTER, -1) >= 0)
+		return wrong("C8", "importers are told again on unrevoke");
 	if (i > touch)
 		return wrong("C3", "an importer was told only after %s", ev_name(spec->touch));
 	if (i > revoke_last)
@@ -237,6 +241,8 @@ static const struct order_case order_cases[] = {
 	{ "S Z V", "sleep", "C3", "zap after" },
 	{ "c U", "enable", NULL, NULL },
 	{ "U c", "enable", "C3", "still off" },
+	{ "c I U", "enable", "C8", "told again" },
+	{ "Z D I V R r I U", "reset", "C8", "told again" },
 	{ "c", "enable", "C3", "no unrevoke" },
 };
 

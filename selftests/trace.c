@@ -32,9 +32,12 @@ static const struct probe {
 	bool ret;
 	enum ev_kind kind;
 	const char *what;
+	const char *alt;	/* where the first is not there, or inlined */
 } probes[] = {
-	{ "power", "pci_set_power_state arg=" ARG2 ":s32", false, EV_POWER },
-	{ "power_ret", "pci_set_power_state", true, EV_POWER_DONE },
+	{ "power", "__pci_set_power_state arg=" ARG2 ":s32", false, EV_POWER, NULL,
+	  "pci_set_power_state arg=" ARG2 ":s32" },
+	{ "power_ret", "__pci_set_power_state", true, EV_POWER_DONE, NULL,
+	  "pci_set_power_state" },
 	{ "reset", "pci_try_reset_function", false, EV_RESET },
 	{ "reset_ret", "pci_try_reset_function", true, EV_RESET_DONE },
 	{ "bus_reset", "pci_reset_bus", false, EV_RESET },
@@ -70,9 +73,16 @@ static int trace_set(const struct trace *trace, const char *file, const char *te
 	return write_file(path, text, O_TRUNC);
 }
 
-int trace_probes_add(void)
+static int probe_add(const struct probe *p, const char *def)
 {
 	char line[192];
+
+	snprintf(line, sizeof(line), "%c:" GROUP "/%s %s\n", p->ret ? 'r' : 'p', p->name, def);
+	return write_file(TRACEFS "/kprobe_events", line, O_APPEND);
+}
+
+int trace_probes_add(void)
+{
 	size_t i;
 	int err;
 
@@ -83,9 +93,9 @@ int trace_probes_add(void)
 	for (i = 0; i < ARRAY_LEN(probes); i++) {
 		const struct probe *p = &probes[i];
 
-		snprintf(line, sizeof(line), "%c:" GROUP "/%s %s\n", p->ret ? 'r' : 'p', p->name,
-			 p->def);
-		err = write_file(TRACEFS "/kprobe_events", line, O_APPEND);
+		err = probe_add(p, p->def);
+		if (err == -ENOENT && p->alt)
+			err = probe_add(p, p->alt);
 		if (err && err != -EEXIST && err != -ENOENT)
 			return err;
 	}
@@ -112,6 +122,7 @@ int trace_start(struct trace *trace)
 	trace_set(trace, "trace_clock", "mono");
 	trace_set(trace, "options/irq-info", "0");
 	trace_set(trace, "options/overwrite", "0");
+	trace_set(trace, "events/rpm/rpm_idle/enable", "1");
 	trace_set(trace, "events/rpm/rpm_suspend/enable", "1");
 	trace_set(trace, "events/rpm/rpm_resume/enable", "1");
 	trace_set(trace, "events/rpm/rpm_return_int/enable", "1");
@@ -201,13 +212,13 @@ static void parse_rpm(struct parser *p, double t, pid_t tid, const char *name, c
 		if (!r->depth)
 			return;
 		r->depth--;
-		/* A suspend that was refused did not happen. */
+		/* Refused, or there already: it did not happen. */
 		at = r->depth < (int)ARRAY_LEN(r->event) ? r->event[r->depth] : -1;
 		if (at >= 0 && at < p->n && field(args, "ret=") != 0)
 			p->ev[at].kind = EV_KINDS;
 		return;
 	}
-	if (dev >= 0)
+	if (dev >= 0 && strcmp(name, "rpm_idle"))
 		at = add(p, t, !strcmp(name, "rpm_suspend") ? EV_SUSPEND : EV_RESUME, dev, 0, 0,
 			 NULL);
 	if (r->depth < (int)ARRAY_LEN(r->dev)) {

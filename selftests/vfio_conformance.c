@@ -648,12 +648,18 @@ static void check_kmsg(struct cell *cell)
 
 static void read_events(struct cell *cell)
 {
-	int i;
+	struct ev *ev = cell->ev + cell->evs;
+	int i, n;
 
 	for (i = 0; i < cell->devs; i++)
 		cell->bdf[i] = cell->dev[i].bdf;
-	cell->evs += trace_read(&opt.trace, cell->bdf, cell->devs, gettid(), cell->ev + cell->evs,
-				TRACE_MAX_EVENTS - cell->evs);
+	n = trace_read(&opt.trace, cell->bdf, cell->devs, gettid(), ev,
+		       TRACE_MAX_EVENTS - cell->evs);
+	for (i = 0; i < n; i++) {
+		/* Not those of clearing the trace, which has microseconds. */
+		if (ev[i].t >= cell->begin - 1e-6)
+			cell->ev[cell->evs++] = ev[i];
+	}
 	trace_clear(&opt.trace);
 }
 
