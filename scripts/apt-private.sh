@@ -24,8 +24,18 @@ debian_mirror() {
 		END { print best ? best : other }'
 }
 
+# own_sources DIR: copies of the machine's own sources in DIR.
+own_sources() {
+	local file
+	find "$1" -name 'own-*' -delete
+	[ ! -s /etc/apt/sources.list ] || cp /etc/apt/sources.list "$1/own-main.list"
+	for file in /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
+		[ ! -r "$file" ] || cp "$file" "$1/own-$(basename "$file")"
+	done
+}
+
 apt_private() {
-	local name=$1 suite=$2 own=${3:-} dir=$KIT_CACHE/apt/$1 mirror keyring
+	local suite=$2 own=${3:-} dir=$KIT_CACHE/apt/$1 mirror keyring
 	keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 	mirror=$(debian_mirror)
 	[ -n "$mirror" ] ||
@@ -33,7 +43,7 @@ apt_private() {
 	[ -f "$keyring" ] ||
 		die "$keyring is missing: install it with 'apt-get install debian-archive-keyring'"
 	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial" "$dir/parts"
-	write_atomic "$dir/parts/$name.sources" <<-END
+	write_atomic "$dir/parts/kit.sources" <<-END
 		Types: deb
 		URIs: $mirror
 		Suites: $suite
@@ -41,7 +51,9 @@ apt_private() {
 		Signed-By: $keyring
 	END
 	{
-		# The machine's settings (a proxy, say), but no hooks, pins or default release.
+		# The machine's settings (a proxy, say), but no hooks, pins or
+		# default release. Everything is downloaded by who runs this: as
+		# _apt, root's apt could not write to a folder in a home.
 		apt-config dump | grep -v -i -e 'Invoke' -e '^APT::Default-Release' \
 			-e '^Dir::Etc::parts' -e '^Dir::Etc::main' -e '::IndexTargets::'
 		cat <<-END
@@ -49,37 +61,20 @@ apt_private() {
 			Dir::Etc::main "/dev/null";
 			Dir::Etc::preferences "/dev/null";
 			Dir::Etc::preferencesparts "/dev/null";
+			Dir::Etc::sourcelist "/dev/null";
 			Dir::Etc::sourceparts "$dir/parts";
 			Dir::State::lists "$dir/lists";
 			Dir::Cache "$dir/cache";
-			Dir::Log "$dir";
 			Acquire::Languages "none";
 			Acquire::http::Timeout "30";
 			Acquire::https::Timeout "30";
 			Acquire::Retries "3";
 			APT::Sandbox::User "root";
-			APT::Get::List-Cleanup "false";
-			Binary::apt-get::Acquire::AllowInsecureRepositories "false";
 		END
-		if [ -n "$own" ]; then
-			cat <<-END
-				Dir::Etc::sourcelist "$dir/none.list";
-			END
-		else
-			cat <<-END
-				Dir::Etc::sourcelist "$dir/none.list";
-			END
-		fi
 	} | write_atomic "$dir/apt.conf"
-	: >"$dir/none.list"
-	if [ -n "$own" ]; then
-		find "$dir/parts" -name 'own-*' -delete
-		[ ! -s /etc/apt/sources.list ] || cp /etc/apt/sources.list "$dir/parts/own-main.list"
-		find /etc/apt/sources.list.d -maxdepth 1 \( -name '*.list' -o -name '*.sources' \) 2>/dev/null |
-			while read -r file; do
-				cp "$file" "$dir/parts/own-$(basename "$file")"
-			done
-	fi
+	[ -z "$own" ] || own_sources "$dir/parts"
+	# shellcheck disable=SC2034 # used by who sources this
 	APT_GET=(env "APT_CONFIG=$dir/apt.conf" apt-get -q)
+	# shellcheck disable=SC2034
 	APT_CACHE=(env "APT_CONFIG=$dir/apt.conf" apt-cache -q)
 }

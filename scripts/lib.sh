@@ -33,8 +33,7 @@ usage_if_asked() {
 	for arg; do
 		case $arg in
 		-h|--help)
-			sed -n '2,/^[^#]/{/^# SPDX/d;/^#$/s/.*//p;s/^# //p;/^[^#]/q}' "$0" |
-				sed '/./,$!d'
+			awk 'NR == 1 || /^# SPDX/ { next } !/^#/ { exit } { sub(/^# ?/, ""); if (n++ || $0) print }' "$0"
 			exit 0 ;;
 		esac
 	done
@@ -252,4 +251,11 @@ failed_file() {
 		-e 's/^error: \(.*\): No such file or directory$/\1/p' \
 		-e 's/^error: \(.*\): already exists in .*$/\1/p' \
 		-e 's/^error: \(.*\): patch does not apply$/\1/p' "$1" | head -n 1
+}
+
+# tree_has_work TREE: has somebody worked in this tree since graft made it?
+tree_has_work() {
+	[ "$(kgit -C "$1" config --get kit.busy)" != yes ] || return 1
+	[ "$(kgit -C "$1" rev-parse HEAD)" != "$(kgit -C "$1" config --get kit.head)" ] ||
+		! kgit -C "$1" diff --quiet HEAD --
 }
