@@ -5,7 +5,7 @@
 # sources can be used without touching them. Sourced after lib.sh.
 #
 # apt_private NAME SUITE [also-own]: afterwards "${APT_GET[@]}" and
-# "${APT_CACHE[@]}" know SUITE of the Debian mirror that this machine uses
+# "${APT_QUERY[@]}" know SUITE of the Debian mirror that this machine uses
 # (with also-own: beside the machine's own sources) and nothing else.
 
 # debian_mirror: the URI of the mirror that the machine's apt takes Debian from.
@@ -76,5 +76,5 @@ apt_private() {
 	# shellcheck disable=SC2034 # used by who sources this
 	APT_GET=(env "APT_CONFIG=$dir/apt.conf" apt-get -q)
 	# shellcheck disable=SC2034
-	APT_CACHE=(env "APT_CONFIG=$dir/apt.conf" apt-cache -q)
+	APT_QUERY=(env "APT_CONFIG=$dir/apt.conf" apt-cache -q)
 }
