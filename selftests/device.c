@@ -403,9 +403,10 @@ const char *kit_page_name(const struct kit_page *page)
 	return name;
 }
 
-static void note(struct kit_hammer *h, enum kit_seen seen, double from, double to, bool ones)
+static void note(struct kit_hammer *h, int dev, enum kit_seen seen, double from, double to,
+		 bool ones)
 {
-	struct kit_seg *seg = h->segs ? &h->seg[h->segs - 1] : NULL;
+	struct kit_seg *seg = h->last[dev];
 
 	if (seg && seg->seen == seen && seg->ones == ones && seen != SEEN_BLOCKED &&
 	    seen != SEEN_SLOW && from - seg->to < KIT_GAP) {
@@ -418,8 +419,10 @@ static void note(struct kit_hammer *h, enum kit_seen seen, double from, double t
 		h->overflow = true;
 		return;
 	}
-	h->seg[h->segs++] = (struct kit_seg){ .seen = seen, .from = from, .to = to, .first_to = to,
-					      .last_from = from, .count = 1, .ones = ones };
+	h->last[dev] = &h->seg[h->segs++];
+	*h->last[dev] = (struct kit_seg){ .seen = seen, .dev = dev, .from = from, .to = to,
+					  .first_to = to, .last_from = from, .count = 1,
+					  .ones = ones };
 }
 
 static void *hammer(void *arg)
@@ -448,7 +451,7 @@ static void *hammer(void *arg)
 			seen = now > slept ? SEEN_BLOCKED : SEEN_SLOW;
 			slept = now;
 		}
-		note(h, seen, from, to, ok && val == ~0U && h->before[i] != ~0U);
+		note(h, h->dev[i], seen, from, to, ok && val == ~0U && h->before[i] != ~0U);
 		if (ok)
 			h->oks++;
 		else
@@ -465,6 +468,7 @@ void kit_hammer_start(struct kit_hammer *h, struct kit_dev **dev, int devs)
 	for (i = 0; i < devs; i++) {
 		for (j = 0; j < dev[i]->nr_hammer && h->pages < KIT_MAX_HAMMER * 4; j++) {
 			h->page[h->pages] = dev[i]->hammer[j];
+			h->dev[h->pages] = i;
 			kit_try_read(h->page[h->pages], &h->before[h->pages]);
 			h->pages++;
 		}

@@ -62,6 +62,7 @@ enum kit_seen { SEEN_OK, SEEN_BLOCKED, SEEN_SIGBUS, SEEN_SLOW };
 /* A run of equal results of the hammering reader. */
 struct kit_seg {
 	enum kit_seen seen;
+	int dev;
 	double from, to;	/* CLOCK_MONOTONIC, seconds */
 	double first_to;	/* end of the first access ... */
 	double last_from;	/* ... and start of the last one in it */
@@ -74,10 +75,12 @@ struct kit_hammer {
 	pthread_t thread;
 	char *page[KIT_MAX_HAMMER * 4];
 	u32 before[KIT_MAX_HAMMER * 4];
+	int dev[KIT_MAX_HAMMER * 4];
 	int pages;
 	volatile bool stop, running;
 	volatile unsigned long oks, buses;
 	struct kit_seg seg[KIT_MAX_SEGS];
+	struct kit_seg *last[KIT_MAX_HAMMER];	/* of each device */
 	int segs;
 	bool overflow;
 };

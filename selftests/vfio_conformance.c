@@ -507,7 +507,10 @@ static void check_hammer(struct cell *cell, double from, double to)
 		    (s->count > 2 && s->from < from && s->to > to && to - from > 0.01))
 			inside += s->count;
 	}
-	if (ones)
+	if (h->overflow)
+		check(cell, CK_ACCESS, ST_FAIL, "C3",
+		      "the hammering thread saw more changes than can be noted");
+	else if (ones)
 		check(cell, CK_ACCESS, ST_FAIL, "C3",
 		      "the hammering thread read all-ones: it reached a device that was off");
 	else if (inside)
@@ -528,6 +531,12 @@ static void check_order(struct cell *cell, const struct ev *ev, int n, struct or
 	struct order_verdict v;
 	int i, j;
 
+	if (!opt.trace.kit) {
+		if (!spec.out)
+			check(cell, CK_ORDER, ST_FAIL, "C9",
+			      "no tracepoints of zap, revoke and unrevoke: a kernel without the core patch");
+		return;
+	}
 	spec.devs = cell->devs;
 	v = order_check(ev, n, &spec);
 	check(cell, CK_ORDER, v.ok ? ST_OK : ST_FAIL, v.rule, "%s", v.text);
@@ -857,9 +866,9 @@ static void run_edges(struct cell *cell)
 		const char *what = NULL;
 		u64 edge;
 
-		if (ioctl(dev->vdev->fd, VFIO_DEVICE_GET_REGION_INFO, &info) || !info.size)
-			continue;
 		real = resource_size(dev->bdf, bar);
+		if (ioctl(dev->vdev->fd, VFIO_DEVICE_GET_REGION_INFO, &info) || !real)
+			continue;
 		hidden += real > info.size;
 		edge = (info.size + 4095) & ~4095ULL;
 		if (pread(dev->vdev->fd, &val, sizeof(val), info.offset + info.size) > 0)
@@ -990,8 +999,9 @@ static void json_cell(FILE *f, const struct cell *cell)
 	for (i = 0; i < cell->hammer.segs; i++) {
 		const struct kit_seg *s = &cell->hammer.seg[i];
 
-		fprintf(f, "%s[\"%s\",%.3f,%.3f,%lu]", i ? "," : "", s->ones ? "ones" : seen[s->seen],
-			ms(cell, s->from), ms(cell, s->to), s->count);
+		fprintf(f, "%s[\"%s\",%.3f,%.3f,%lu,%d]", i ? "," : "",
+			s->ones ? "ones" : seen[s->seen], ms(cell, s->from), ms(cell, s->to),
+			s->count, s->dev);
 	}
 	fprintf(f, "]}\n");
 }
