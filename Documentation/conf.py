@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Sphinx configuration. Built by scripts/htmldocs, which says where the
+kernel tree is whose kernel-doc extension, and whose comments, are used."""
+
+import os
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+KIT_ROOT = os.path.dirname(HERE)
+KDOC_TREE = os.environ.get("KIT_DOCS_TREE", os.path.join(KIT_ROOT, "build", "linux-7.3"))
+
+sys.dont_write_bytecode = True
+os.environ["srctree"] = KDOC_TREE  # read by kerneldoc.py
+sys.path[:0] = [
+    os.path.join(HERE, "ext"),
+    os.path.join(KDOC_TREE, "Documentation", "sphinx"),
+    os.path.join(KDOC_TREE, "tools", "lib", "python"),
+]
+
+project = "VFIO variant-driver kit"
+author = "The VFIO variant-driver kit authors"
+copyright = "2026 The VFIO variant-driver kit authors"
+html_title = project
+language = "en"
+
+extensions = ["kerneldoc", "kitdocs"]
+kerneldoc_srctree = KDOC_TREE
+kit_root = KIT_ROOT
+kit_base = os.environ.get("KIT_DOCS_BASE", "7.3")
+
+nitpicky = True
+# Types of the kernel's own, which kernel-doc refers to and this site does not
+# describe: only what the kit documents has to resolve.
+nitpick_ignore_regex = [(r"c:.*", r".*")]
+
+primary_domain = "c"
+highlight_language = "c"
+pygments_style = "friendly"
+pygments_dark_style = "native"
+smartquotes = False
+exclude_patterns = ["_build", "timelines", "ext", "_templates"]
+
+# What kernel-doc leaves in its output and the C domain of Sphinx does not know.
+c_id_attributes = ["__user", "__iomem", "__counted_by", "__must_check", "__init", "__exit"]
+
+html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["kit.css"]
+html_show_sphinx = False
+html_show_sourcelink = False
+html_copy_source = False
+html_theme_options = {
+    "navigation_with_keys": True,
+    "light_css_variables": {"color-brand-primary": "#0a5c9e", "color-brand-content": "#0a5c9e"},
+    "dark_css_variables": {"color-brand-primary": "#7ab8f5", "color-brand-content": "#7ab8f5"},
+}
