@@ -218,11 +218,11 @@ static void dmabuf_vfio_remove(struct pci_dev *pdev)
 	vfio_put_device(&vdev->vdev);
 }
 
-static const struct dmabuf_vfio_range dmabuf_vfio_ivshmem[DMABUF_VFIO_RANGES] = {
+static const struct dmabuf_vfio_range dmabuf_vfio_ivshmem[] = {
 	{ 2, SZ_64K, SZ_64K }, { 2, 0, SZ_64K }
 };
 
-static const struct dmabuf_vfio_range dmabuf_vfio_igb[DMABUF_VFIO_RANGES] = {
+static const struct dmabuf_vfio_range dmabuf_vfio_igb[] = {
 	{ 1, 0, SZ_128K }, { 0, SZ_64K, SZ_64K }
 };
 

@@ -177,8 +177,7 @@ static const struct vfio_pci_device_ops wrapper_vfio_pci_ops = {
 	.get_dmabuf_phys	= wrapper_vfio_get_dmabuf_phys,
 };
 
-static int wrapper_vfio_probe(struct pci_dev *pdev,
-			      const struct pci_device_id *id)
+static int wrapper_vfio_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	const struct wrapper_vfio_layout *layout = (void *)id->driver_data;
 	struct wrapper_vfio_device *wdev;
@@ -218,6 +217,7 @@ static void wrapper_vfio_remove(struct pci_dev *pdev)
 }
 
 static const struct wrapper_vfio_layout wrapper_vfio_ivshmem = { .bar = 2 };
+
 /*
  * The upper half of BAR0 has windows on the virtual functions. BAR2 is a pair
  * of I/O ports, address and data, that reach all of BAR0, hidden or not.
