@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# What scripts/run-selftests and scripts/run-kernel-selftests share: a guest
+# put together port by port, and its plan. Sourced after lib.sh:
+#
+#	plan_begin DIR		start a plan in DIR/plan
+#	plan_modules KERNEL	the variants' modules, loaded first; names in $variants
+#	new_port		a root port, its PCI address in $addr
+#	add_device MODEL[,PROPERTIES] ADDRESS [,MORE]
+#	plan LINE		what the guest is to do
+#
+# The QEMU arguments are in the array qemu.
+
+qemu=()
+variants=()
+port=0
+objects=0
+# shellcheck disable=SC2034 # for those who source this
+addr=''
+
+plan_begin() {
+	plan_dir=$1/plan
+	rm -rf "$1"
+	mkdir -p "$plan_dir"
+	: >"$plan_dir/aliases"
+	cat >"$plan_dir/plan" <<-'EOF'
+		# SPDX-License-Identifier: GPL-2.0-only
+		# t SUITE SECONDS DRIVER DEVICE PROGRAM [ARGUMENTS]: one test program
+		t() {
+			local suite=$1 limit=$2 driver=$3 device=$4
+			shift 4
+			run_test --results "$RESULTS" --timeout "$limit" --suite "$suite" \
+				--driver "$driver" --device "$device" -- "$@"
+		}
+	EOF
+}
+
+plan() { printf '%s\n' "$*" >>"$plan_dir/plan"; }
+
+# plan_modules KERNEL [NAME...]: all the variants that were built, or these.
+plan_modules() {
+	local kernel=$1 ko name
+	shift
+	for ko in "$kernel"/drivers/vfio/pci/variant-kit/variants/*/*.ko; do
+		name=$(basename "$ko" .ko)
+		case $name in
+		*kunit*|*_test|'*') continue ;;
+		esac
+		[ $# -eq 0 ] || [[ " $* " == *" ${name%-vfio-pci} "* ]] || continue
+		cp "$ko" "$plan_dir/"
+		variants+=("$name")
+		modinfo -F alias "$ko" | sed "s/^/$name /" >>"$plan_dir/aliases"
+		plan "load $name.ko"
+	done
+}
+
+# Above 5 GT/s Linux waits, after a bus reset, for a link that QEMU does not
+# bring up again.
+new_port() {
+	addr=$(printf '%x.%x' $((0x10 + port / 8)) $((port % 8)))
+	id=rp$port
+	qemu+=(-device "pcie-root-port,id=$id,chassis=$((port + 1)),addr=$addr,multifunction=on,x-speed=5${1:-}")
+	port=$((port + 1))
+}
+
+add_device() {
+	local model=$1 ram size
+	case $model in
+	igb|igb,*) model="$model,romfile=" ;;
+	ivshmem-plain|ivshmem-plain:*)
+		size=${model#ivshmem-plain}
+		size=${size#:}
+		ram=ram$objects
+		objects=$((objects + 1))
+		qemu+=(-object "memory-backend-ram,id=$ram,size=${size:-4M},share=on")
+		model="ivshmem-plain,memdev=$ram" ;;
+	nvme) model="$model,serial=kit,cmb_size_mb=2,legacy-cmb=on" ;;
+	esac
+	qemu+=(-device "$model,bus=$id,addr=$2${3:-}")
+}
