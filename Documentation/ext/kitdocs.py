@@ -183,7 +183,7 @@ class Timeline(KitDirective):
                     f"``{tl['device']}``{kernel}: tracepoints and kprobe events of the guest, and "
                     "what a hammering reader thread saw. Times in milliseconds; rows are not to "
                     "scale.")
-        return "A story, not a recording."
+        return tl.get("source", "A story, not a recording.")
 
     def run(self):
         out = []
