@@ -266,6 +266,33 @@ static void mark_ram(struct kit_dev *dev, struct kit_area *area)
 	}
 }
 
+/*
+ * Regions may overlap (a region of a driver's own is made of BARs): the last
+ * pattern written counts, but it has to be one of them.
+ */
+static void settle_patterns(struct kit_dev *dev)
+{
+	u64 got[KIT_MAX_PAGES];
+	int i, j;
+
+	for (i = 0; i < dev->nr_pages; i++) {
+		if (dev->pages[i].area->ram && !kit_try_read64(dev->pages[i].va + RAM_WORD, &got[i]))
+			got[i] = 0;
+	}
+	for (i = 0; i < dev->nr_pages; i++) {
+		for (j = 0; j < dev->nr_pages && dev->pages[i].area->ram; j++) {
+			if (dev->pages[j].area->ram && dev->pages[j].pattern == got[i])
+				break;
+		}
+		if (j == dev->nr_pages)
+			dev->pages[i].area->ram = false;
+	}
+	for (i = 0; i < dev->nr_pages; i++) {
+		if (dev->pages[i].area->ram)
+			dev->pages[i].pattern = got[i];
+	}
+}
+
 /* Which of the sampled pages are in VMAs that are named as this device's DMABUFs. */
 static void read_maps(struct kit_dev *dev)
 {
@@ -316,6 +343,7 @@ void kit_dev_map(struct kit_dev *dev, bool probe)
 	}
 	for (i = 0; i < dev->nr_areas && probe; i++)
 		mark_ram(dev, &dev->areas[i]);
+	settle_patterns(dev);
 	for (i = 0; i < dev->nr_pages; i++)
 		kit_try_read(dev->pages[i].va, &dev->pages[i].before);
 	read_maps(dev);
