@@ -7,7 +7,6 @@
 #include <linux/ioport.h>
 #include <linux/numa.h>
 #include <linux/sizes.h>
-#include <asm/pci.h>
 
 #include "vfio_pci_kunit.h"
 

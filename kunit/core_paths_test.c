@@ -224,8 +224,7 @@ static void vpk_path_hot_reset(struct kunit *test)
 	vpk_two_open(test, fn, map);
 	KUNIT_EXPECT_EQ(test, vpk_hot_reset(fn[0]), 0);
 	VPK_EXPECT_ORDER(test, fn[0]->host,
-			 "0:zap 1:zap 0:revoke 1:revoke 0:mem-off 1:mem-off "
-			 "bus-reset 0:mem-on 1:mem-on 0:unrevoke 1:unrevoke");
+			 "0:zap 1:zap 0:revoke 1:revoke 0:mem-off 1:mem-off bus-reset 0:mem-on 1:mem-on 0:unrevoke 1:unrevoke");
 	vpk_expect_refault(test, map[0]);
 	vpk_expect_refault(test, map[1]);
 }
@@ -241,9 +240,7 @@ static void vpk_path_hot_reset_d3(struct kunit *test)
 	vpk_log_clear(fn[0]->host);
 	KUNIT_EXPECT_EQ(test, vpk_hot_reset(fn[0]), 0);
 	VPK_EXPECT_ORDER(test, fn[0]->host,
-			 "0:zap 1:zap 1:d0 0:revoke 1:revoke 0:mem-off "
-			 "1:mem-off bus-reset 0:mem-on 1:mem-on 0:unrevoke "
-			 "1:unrevoke");
+			 "0:zap 1:zap 1:d0 0:revoke 1:revoke 0:mem-off 1:mem-off bus-reset 0:mem-on 1:mem-on 0:unrevoke 1:unrevoke");
 	vpk_expect_refault(test, map[0]);
 	vpk_expect_refault(test, map[1]);
 }
@@ -450,6 +447,17 @@ static void vpk_unrevoke_needs_memory(struct kunit *test)
 	vpk_expect_refault(test, map);
 }
 
+/*
+ * Review finding 2: a reader during the D3hot to D0 part of VFIO_DEVICE_RESET.
+ * The faulty code went to D0 before it took memory_lock and zapped.
+ */
+static void vpk_finding_reader_in_d0(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+
+	vpk_reader_in_d0_check(test, vpk_used_map(test, fn));
+}
+
 static struct kunit_case vpk_paths_cases[] = {
 	KUNIT_CASE(vpk_path_memory_disable),
 	KUNIT_CASE(vpk_path_pmcsr),
@@ -473,6 +481,7 @@ static struct kunit_case vpk_paths_cases[] = {
 	KUNIT_CASE(vpk_fails_pmcsr_write),
 	KUNIT_CASE(vpk_fails_flr_cap_read),
 	KUNIT_CASE(vpk_unrevoke_needs_memory),
+	KUNIT_CASE(vpk_finding_reader_in_d0),
 	{}
 };
 

@@ -27,20 +27,18 @@ static void vpk_c1_dmabuf_backed(struct kunit *test)
 	struct vm_area_struct *vma;
 	unsigned long pgoff = 0;
 	char *path = NULL;
-	bool dmabuf = false;
 
 	KUNIT_ASSERT_NOT_NULL(test, buf);
 	KUNIT_ASSERT_NOT_NULL(test, want);
 	vma = vpk_vma_get(map, 0);
 	if (vma) {
-		dmabuf = !strcmp(file_inode(vma->vm_file)->i_sb->s_type->name,
-				 "dmabuf");
 		path = d_path(&vma->vm_file->f_path, buf, 256);
 		pgoff = vma->vm_pgoff;
 	}
 	vpk_vma_put(map);
 
-	KUNIT_EXPECT_TRUE(test, dmabuf);
+	KUNIT_EXPECT_TRUE(test, vpk_in_dmabuf(map));
+	KUNIT_EXPECT_FALSE(test, vpk_in_device_space(map));
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, path);
 	snprintf(want, 256, "/dmabuf:vfio:%s:BAR2", pci_name(fn->pdev));
 	KUNIT_EXPECT_STREQ(test, path, want);
@@ -302,11 +300,11 @@ static int vpk_through_mmap(struct vfio_device *core_vdev,
 }
 
 /* A function with a driver whose .mmap and hooks are the test's. */
-static struct vpk_function *vpk_custom(struct kunit *test,
-		int (*mmap)(struct vfio_device *, struct vm_area_struct *),
-		void (*before)(struct vfio_pci_core_device *, void *),
-		void (*after)(struct vfio_pci_core_device *, void *),
-		void *data)
+static struct vpk_function *
+vpk_custom(struct kunit *test,
+	   int (*mmap)(struct vfio_device *, struct vm_area_struct *),
+	   void (*before)(struct vfio_pci_core_device *, void *),
+	   void (*after)(struct vfio_pci_core_device *, void *), void *data)
 {
 	struct vpk_host *host = vpk_host_create(test);
 	struct vfio_device_ops *ops;
@@ -507,6 +505,76 @@ static void vpk_c5_late_opt_in(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
 }
 
+/* What happens right after a registration, see vpk_finding_late_flag(). */
+struct vpk_late {
+	struct kunit *test;
+	struct vpk_function *sibling;
+	long ret;
+};
+
+static void vpk_late_flag(struct vfio_pci_core_device *vdev, void *data)
+{
+	struct vpk_late *late = data;
+	struct vpk_function *fn = vpk_function_of(vdev->pdev);
+
+	/* A user has the groups of both, and resets one of them. */
+	fn->vdev = vdev;
+	vpk_open_group(late->test, fn);
+	vpk_log_clear(fn->host);
+	late->ret = vpk_hot_reset(late->sibling);
+	/* The faulty driver opts out only now. */
+	vdev->zap_bars_on_revoke = false;
+}
+
+/*
+ * Review finding 1: a sibling's hot reset between registration and a flag that
+ * is written too late. The faulty driver (hisi_acc of the proposed series)
+ * cleared the flag after vfio_pci_core_register_device(): the hot reset reads
+ * it meanwhile, and the late write, into a bit-field beside bits that others
+ * write, can undo one of theirs. Here the hot reset has to find the registered
+ * value, which is the safe default, and the late write has to be told of.
+ */
+static void vpk_finding_late_flag(struct kunit *test)
+{
+	struct vpk_host *host = vpk_host_create(test);
+	struct vpk_late late = { .test = test };
+	const struct vpk_event *zap;
+	struct vfio_device_ops *ops;
+	struct vpk_function *fn;
+
+	ops = kunit_kzalloc(test, sizeof(*ops), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ops);
+	*ops = *vpk_driver_ops();
+	ops->mmap = vpk_through_mmap;
+
+	late.sibling = vpk_function_add(test, host, &vpk_full);
+	fn = vpk_function_add(test, host, &vpk_full);
+	fn->driver.ops = ops;
+	fn->driver.after_register = vpk_late_flag;
+	fn->driver.data = &late;
+	vpk_host_probe(test, host);
+	vpk_bind(test, late.sibling, VPK_DRIVER);
+	vpk_open(test, late.sibling);
+	KUNIT_ASSERT_EQ(test, vpk_try_bind(test, fn, VPK_DRIVER), 0);
+
+	/* The prober has the device locked: no reset, but all up to there. */
+	KUNIT_EXPECT_EQ(test, late.ret, -EAGAIN);
+	KUNIT_EXPECT_TRUE(test, fn->flag_at_register);
+	zap = vpk_log_find(host, VPK_ZAP, 1);
+	KUNIT_ASSERT_NOT_NULL(test, zap);
+	KUNIT_EXPECT_EQ_MSG(test, zap->a, 1, "not the registered value");
+
+	/* And from now on each revocation goes by the registered value. */
+	vpk_log_clear(host);
+	kunit_warning_suppress(test) {
+		KUNIT_EXPECT_EQ(test, vpk_hot_reset(late.sibling), 0);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
+	}
+	zap = vpk_log_find(host, VPK_ZAP, 1);
+	KUNIT_ASSERT_NOT_NULL(test, zap);
+	KUNIT_EXPECT_EQ(test, zap->a, 1);
+}
+
 /* C7: without P2PDMA mappings are DMABUF-backed, only the export is not there. */
 static void vpk_c7_without_p2pdma(struct kunit *test)
 {
@@ -542,6 +610,7 @@ static struct kunit_case vpk_rules_cases[] = {
 	KUNIT_CASE(vpk_c5_opted_out_wrongly),
 	KUNIT_CASE(vpk_c5_late_opt_out),
 	KUNIT_CASE(vpk_c5_late_opt_in),
+	KUNIT_CASE(vpk_finding_late_flag),
 	KUNIT_CASE(vpk_c7_without_p2pdma),
 	{}
 };

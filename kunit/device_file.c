@@ -18,23 +18,43 @@
 #include "vfio.h"
 #include "vfio_pci_kunit.h"
 
-/* Kernel threads see no device nodes; this is devtmpfs, mounted for us. */
-static struct vfsmount *vpk_dev;
-
-static struct file *vpk_open_node(const char *name)
+/**
+ * vpk_open_node() - open a file of devtmpfs or debugfs
+ * @fs: "devtmpfs" or "debugfs"
+ * @name: path in it
+ *
+ * A kernel thread sees no mounted file system, so it is mounted for us, and
+ * stays so.
+ *
+ * Context: process context.
+ * Return: the file or an ERR_PTR.
+ */
+struct file *vpk_open_node(const char *fs, const char *name)
 {
-	if (!vpk_dev) {
-		struct file_system_type *type = get_fs_type("devtmpfs");
+	static struct {
+		const char *fs;
+		struct vfsmount *mnt;
+	} mounts[] = { { "devtmpfs" }, { "debugfs" } };
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(mounts); i++) {
+		struct file_system_type *type;
 		struct vfsmount *mnt;
 
-		if (!type)
-			return ERR_PTR(-ENODEV);
-		mnt = kern_mount(type);
-		if (IS_ERR(mnt))
-			return ERR_CAST(mnt);
-		vpk_dev = mnt;
+		if (strcmp(mounts[i].fs, fs))
+			continue;
+		if (!mounts[i].mnt) {
+			type = get_fs_type(fs);
+			if (!type)
+				return ERR_PTR(-ENODEV);
+			mnt = kern_mount(type);
+			if (IS_ERR(mnt))
+				return ERR_CAST(mnt);
+			mounts[i].mnt = mnt;
+		}
+		return file_open_root_mnt(mounts[i].mnt, name, O_RDWR, 0);
 	}
-	return file_open_root_mnt(vpk_dev, name, O_RDWR, 0);
+	return ERR_PTR(-EINVAL);
 }
 
 /* A file that an ioctl() has put into the descriptor table, out of it again. */
@@ -64,7 +84,14 @@ static long vpk_file_ioctl(struct file *file, unsigned int cmd,
 	return file->f_op->unlocked_ioctl(file, cmd, arg);
 }
 
-static void vpk_ubuf(struct kunit *test, struct vpk_host *host)
+/**
+ * vpk_ubuf() - make sure that the host has its page of user memory
+ * @test: the test
+ * @host: the host bridge
+ *
+ * Context: the test's thread. Unmapped with the test's address space.
+ */
+void vpk_ubuf(struct kunit *test, struct vpk_host *host)
 {
 	unsigned long addr;
 
@@ -92,34 +119,45 @@ static void vpk_close_action(void *data)
 }
 
 /**
- * vpk_open() - open a function's VFIO device
+ * vpk_open_group() - open the group of a function, not the device
  * @test: the test
  * @fn: the function, with a driver bound
  *
- * By the no-IOMMU group, so ioctl(), read(), write() and mmap() take every
- * step they take for a process. The event log starts empty afterwards.
+ * That is enough to own the device in a hot reset of another function.
  *
  * Context: the test's thread. Closed when the test ends, if not before.
  */
-void vpk_open(struct kunit *test, struct vpk_function *fn)
+void vpk_open_group(struct kunit *test, struct vpk_function *fn)
 {
-	struct vpk_host *host = fn->host;
 	struct iommu_group *group;
 	char name[32];
-	int fd, ret;
 
-	vpk_ubuf(test, host);
+	vpk_ubuf(test, fn->host);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, vpk_close_action,
 							fn), 0);
-
 	group = iommu_group_get(&fn->pdev->dev);
 	KUNIT_ASSERT_NOT_NULL(test, group);
 	snprintf(name, sizeof(name), "vfio/noiommu-%d", iommu_group_id(group));
 	iommu_group_put(group);
-
-	fn->group = vpk_open_node(name);
+	fn->group = vpk_open_node("devtmpfs", name);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, fn->group);
-	fn->container = vpk_open_node("vfio/vfio");
+}
+
+/**
+ * vpk_open_container() - all of opening up to the device itself
+ * @test: the test
+ * @fn: the function, with a driver bound
+ *
+ * Context: the test's thread. Closed when the test ends, if not before.
+ */
+void vpk_open_container(struct kunit *test, struct vpk_function *fn)
+{
+	struct vpk_host *host = fn->host;
+	int fd, ret;
+
+	if (!fn->group)
+		vpk_open_group(test, fn);
+	fn->container = vpk_open_node("devtmpfs", "vfio/vfio");
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, fn->container);
 
 	fd = vpk_lend_fd(fn->container);
@@ -132,15 +170,45 @@ void vpk_open(struct kunit *test, struct vpk_function *fn)
 	ret = vpk_file_ioctl(fn->container, VFIO_SET_IOMMU,
 			     VFIO_NOIOMMU_IOMMU);
 	KUNIT_ASSERT_EQ(test, ret, 0);
+}
 
-	ret = copy_to_user(host->ubuf, pci_name(fn->pdev),
-			   strlen(pci_name(fn->pdev)) + 1);
-	KUNIT_ASSERT_EQ(test, ret, 0);
-	fn->device = vpk_take_fd(vpk_file_ioctl(fn->group,
-						VFIO_GROUP_GET_DEVICE_FD,
-						(unsigned long)host->ubuf));
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, fn->device);
-	vpk_log_clear(host);
+/**
+ * vpk_open_device() - VFIO_GROUP_GET_DEVICE_FD
+ * @fn: the function, after vpk_open_container()
+ *
+ * Context: the test's thread.
+ * Return: 0, or what the ioctl() failed with.
+ */
+int vpk_open_device(struct vpk_function *fn)
+{
+	struct file *file;
+
+	if (copy_to_user(fn->host->ubuf, pci_name(fn->pdev),
+			 strlen(pci_name(fn->pdev)) + 1))
+		return -EFAULT;
+	file = vpk_take_fd(vpk_file_ioctl(fn->group, VFIO_GROUP_GET_DEVICE_FD,
+					  (unsigned long)fn->host->ubuf));
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	fn->device = file;
+	return 0;
+}
+
+/**
+ * vpk_open() - open a function's VFIO device
+ * @test: the test
+ * @fn: the function, with a driver bound
+ *
+ * By the no-IOMMU group, so ioctl(), read(), write() and mmap() take every
+ * step they take for a process. The event log starts empty afterwards.
+ *
+ * Context: the test's thread. Closed when the test ends, if not before.
+ */
+void vpk_open(struct kunit *test, struct vpk_function *fn)
+{
+	vpk_open_container(test, fn);
+	KUNIT_ASSERT_EQ(test, vpk_open_device(fn), 0);
+	vpk_log_clear(fn->host);
 }
 
 /**

@@ -7,8 +7,10 @@
  */
 #include "vfio_pci_kunit.h"
 
-#if !__has_include(<trace/events/vfio_pci.h>)
-#error "this kernel lacks the kit's core-patch series: run 'make apply KDIR=<this tree>'"
+#ifdef __has_include	/* sparse does not know it */
+#if !__has_include("trace/events/vfio_pci.h")
+#error "this kernel lacks the kit's core-patch series: apply it first (make apply KDIR=...)"
+#endif
 #endif
 #include <trace/events/vfio_pci.h>
 

@@ -240,6 +240,7 @@ void vpk_observe(struct vpk_function *fn, vpk_observer observer, void *data)
 {
 	WRITE_ONCE(fn->observer, NULL);
 	WRITE_ONCE(fn->observer_data, data);
+	/* Pairs with the load in vpk_function_access(): data before observer */
 	smp_store_release(&fn->observer, observer);
 }
 
@@ -355,6 +356,7 @@ static void vpk_effects(struct vpk_function *fn, int where, int size, u32 val,
 int vpk_function_access(struct vpk_function *fn, int where, int size,
 			bool write, u32 *val)
 {
+	/* Pairs with the store in vpk_observe() */
 	vpk_observer observer = smp_load_acquire(&fn->observer);
 	struct vpk_access access = {
 		.fn = fn,

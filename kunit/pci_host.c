@@ -27,6 +27,7 @@ static struct resource vpk_window = {
 	.name = "vpk window",
 	.flags = IORESOURCE_MEM,
 };
+
 static bool vpk_window_claimed;
 
 /**

@@ -7,11 +7,14 @@
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
+#include <linux/fs.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/pgtable.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/task_work.h>
 
 #include "vfio_pci_kunit.h"
 
@@ -191,6 +194,46 @@ void vpk_vma_put(struct vpk_map *map)
 }
 
 /**
+ * vpk_in_device_space() - is a mapping in the device's own address_space
+ * @map: the mapping
+ *
+ * That is where remap_pfn_range() and vmf_insert_pfn() of a VMA on the device
+ * fd put PTEs (rule V3), and where they are zapped if zap_bars_on_revoke says
+ * so.
+ *
+ * Context: may sleep.
+ * Return: true if so.
+ */
+bool vpk_in_device_space(struct vpk_map *map)
+{
+	struct vm_area_struct *vma = vpk_vma_get(map, 0);
+	bool ret;
+
+	ret = vma && vma->vm_file->f_mapping ==
+		     map->fn->vdev->vdev.inode->i_mapping;
+	vpk_vma_put(map);
+	return ret;
+}
+
+/**
+ * vpk_in_dmabuf() - is a mapping backed by a DMABUF
+ * @map: the mapping
+ *
+ * Context: may sleep.
+ * Return: true if so (rules C1, V2, V5).
+ */
+bool vpk_in_dmabuf(struct vpk_map *map)
+{
+	struct vm_area_struct *vma = vpk_vma_get(map, 0);
+	bool ret;
+
+	ret = vma && !strcmp(file_inode(vma->vm_file)->i_sb->s_type->name,
+			     "dmabuf");
+	vpk_vma_put(map);
+	return ret;
+}
+
+/**
  * vpk_pfn() - which PFN is mapped, and by how large an entry
  * @map: the mapping
  * @off: offset in it
@@ -247,6 +290,31 @@ void vpk_watch(struct vpk_host *host, struct vpk_map *map, unsigned long off)
 unsigned long vpk_bar_pfn(struct vpk_function *fn, unsigned int bar, u64 off)
 {
 	return (pci_resource_start(fn->pdev, bar) + off) >> PAGE_SHIFT;
+}
+
+/**
+ * vpk_as_user_begin() - let the test's thread pass for a user's
+ *
+ * In a kernel thread there is no return to user mode, and no task work. From
+ * here on there is, until vpk_as_user_end(), which runs it. Keep it short.
+ *
+ * Context: the test's thread.
+ */
+void vpk_as_user_begin(void)
+{
+	current->flags &= ~PF_KTHREAD;
+}
+
+/**
+ * vpk_as_user_end() - "return to user mode"
+ *
+ * Context: the test's thread, after vpk_as_user_begin().
+ */
+void vpk_as_user_end(void)
+{
+	clear_notify_signal();
+	task_work_run();
+	current->flags |= PF_KTHREAD;
 }
 
 /**

@@ -275,6 +275,26 @@ struct vpk_map {
 	size_t len;
 };
 
+/**
+ * struct vpk_path - one path that revokes BAR mappings
+ * @name: its name
+ * @af_flr: needs a function that only the AF capability can reset
+ * @prepare: called before the log starts, or NULL
+ * @revoke: takes the path
+ * @order: what the log must hold then, see VPK_EXPECT_ORDER()
+ * @restore: makes the device accessible again, NULL if it is
+ * @restore_order: what the log must hold then
+ */
+struct vpk_path {
+	const char *name;
+	bool af_flr;
+	int (*prepare)(struct vpk_function *fn);
+	int (*revoke)(struct vpk_function *fn);
+	const char *order;
+	int (*restore)(struct vpk_function *fn);
+	const char *restore_order;
+};
+
 /* pci_host.c: the host bridge */
 struct vpk_host *vpk_host_create(struct kunit *test);
 void vpk_host_probe(struct kunit *test, struct vpk_host *host);
@@ -307,6 +327,11 @@ int vpk_core_open_device(struct vfio_device *core_vdev);
 const struct vfio_device_ops *vpk_driver_ops(void);
 #define VPK_DRIVER "vpk-vfio-pci"
 
+struct file *vpk_open_node(const char *fs, const char *name);
+void vpk_ubuf(struct kunit *test, struct vpk_host *host);
+void vpk_open_group(struct kunit *test, struct vpk_function *fn);
+void vpk_open_container(struct kunit *test, struct vpk_function *fn);
+int vpk_open_device(struct vpk_function *fn);
 void vpk_open(struct kunit *test, struct vpk_function *fn);
 void vpk_close(struct vpk_function *fn);
 long vpk_ioctl(struct vpk_function *fn, unsigned int cmd, void *arg,
@@ -339,6 +364,8 @@ long vpk_try_mmap(struct kunit *test, struct vpk_function *fn, u64 pos,
 void vpk_unmap(struct vpk_map *map);
 int vpk_touch(struct vpk_map *map, unsigned long off);
 bool vpk_mapped(struct vpk_map *map, unsigned long off);
+bool vpk_in_device_space(struct vpk_map *map);
+bool vpk_in_dmabuf(struct vpk_map *map);
 int vpk_pfn(struct vpk_map *map, unsigned long off, unsigned long *pfn,
 	    unsigned long *size);
 void vpk_watch(struct vpk_host *host, struct vpk_map *map, unsigned long off);
@@ -347,12 +374,43 @@ unsigned long vpk_bar_pfn(struct vpk_function *fn, unsigned int bar, u64 off);
 struct vm_area_struct *vpk_vma_get(struct vpk_map *map, unsigned long off);
 void vpk_vma_put(struct vpk_map *map);
 
+void vpk_as_user_begin(void);
+void vpk_as_user_end(void);
+
 struct vpk_reader;
 struct vpk_reader *vpk_reader_start(struct kunit *test, struct vpk_map *map,
 				    unsigned long off);
 void vpk_reader_go(struct vpk_reader *reader);
 bool vpk_reader_done(struct vpk_reader *reader);
 int vpk_reader_wait(struct kunit *test, struct vpk_reader *reader);
+
+/* importer.c: who has a DMABUF of a region */
+struct dma_buf;
+struct sg_table;
+struct vpk_importer;
+void vpk_need_importers(struct kunit *test);
+struct dma_buf *vpk_try_export(struct vpk_function *fn, unsigned int index,
+			       const struct vfio_region_dma_range *ranges,
+			       unsigned int nr_ranges);
+struct dma_buf *vpk_export(struct kunit *test, struct vpk_function *fn,
+			   unsigned int index, u64 off, u64 len);
+struct vpk_importer *vpk_importer_attach(struct kunit *test,
+					 struct vpk_function *fn,
+					 struct dma_buf *dmabuf,
+					 struct vpk_function *by);
+int vpk_importer_map(struct vpk_importer *importer);
+bool vpk_importer_mapped(struct vpk_importer *importer);
+void vpk_importer_slow(struct vpk_importer *importer, unsigned int ms);
+struct sg_table *vpk_importer_sgt(struct vpk_importer *importer);
+
+/* paths.c: what every driver's mappings have to survive */
+const void *vpk_path_gen_params(struct kunit *test, const void *prev,
+				char *desc);
+struct vpk_function *vpk_path_device(struct kunit *test,
+				     const struct vpk_function_config *config,
+				     const char *driver);
+void vpk_path_check(struct kunit *test, struct vpk_map *map);
+void vpk_reader_in_d0_check(struct kunit *test, struct vpk_map *map);
 
 /* event_log.c, event_trace.c: what happened, in order */
 void vpk_log(struct vpk_host *host, enum vpk_event_type type, int fn, u32 a,
@@ -376,8 +434,24 @@ void vpk_trace_stop(struct vpk_host *host);
  * differ. Serves rules C3 and C9.
  */
 #define VPK_EXPECT_ORDER(test, host, expected)				\
-	KUNIT_EXPECT_STREQ_MSG(test, vpk_log_order(test, host), expected, \
-			       "%s", vpk_log_detail(test, host))
+do {									\
+	struct kunit *__vpk_test = (test);				\
+	struct vpk_host *__vpk_host = (host);				\
+									\
+	KUNIT_EXPECT_STREQ_MSG(__vpk_test,				\
+			       vpk_log_order(__vpk_test, __vpk_host),	\
+			       expected, "%s",				\
+			       vpk_log_detail(__vpk_test, __vpk_host));	\
+} while (0)
+
+/* faults.c, leaks.c: allocations that fail, memory that is lost */
+void vpk_faults_on(struct kunit *test);
+void vpk_fail_nth(unsigned int nth);
+bool vpk_failed(void);
+int vpk_write_node(struct kunit *test, struct vpk_host *host, const char *name,
+		   const char *text);
+ssize_t vpk_read_file(struct kunit *test, struct vpk_host *host,
+		      struct file *file, char *buf, size_t len, loff_t *pos);
 
 /* suite.c: what each suite checks besides its cases */
 int vpk_case_init(struct kunit *test);

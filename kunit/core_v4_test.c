@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Core suite, fifth part: rule V4. A driver that calls remap_pfn_range() in
+ * its .mmap loses a race: the VMA enters the address_space only after .mmap
+ * has returned, so a revocation in between does not see its PTEs. The race is
+ * made certain here: the driver's .mmap itself lets another thread reset the
+ * device, and waits for it. What the kit's core offers does not lose it.
+ *
+ * Copyright (C) 2026 The VFIO variant-driver kit authors
+ */
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+
+#include "vfio_pci_kunit.h"
+
+static const struct vpk_function_config vpk_full = VPK_FULL_CONFIG;
+
+/**
+ * struct vpk_v4 - a driver that populates its VMA at once
+ * @fn: its function
+ * @naive: calls remap_pfn_range(), not the core's helper
+ * @race: resets the device before .mmap returns
+ * @done: the reset is over
+ * @ret: what the reset returned
+ */
+struct vpk_v4 {
+	struct vpk_function *fn;
+	bool naive;
+	bool race;
+	struct completion done;
+	long ret;
+};
+
+static vm_fault_t vpk_v4_fault(struct vm_fault *vmf)
+{
+	struct vfio_pci_core_device *vdev = vmf->vma->vm_private_data;
+	unsigned long pfn = PHYS_PFN(pci_resource_start(vdev->pdev, 0)) +
+			    vmf->pgoff;
+
+	guard(rwsem_read)(&vdev->memory_lock);
+	return vfio_pci_vmf_insert_pfn(vdev, vmf, pfn, 0);
+}
+
+static const struct vm_operations_struct vpk_v4_vm_ops = {
+	.fault = vpk_v4_fault,
+};
+
+static int vpk_v4_resetter(void *data)
+{
+	struct vpk_v4 *v4 = data;
+
+	v4->ret = vpk_reset(v4->fn);
+	complete(&v4->done);
+	return 0;
+}
+
+static int vpk_v4_mmap(struct vfio_device *core_vdev,
+		       struct vm_area_struct *vma)
+{
+	struct vfio_pci_core_device *vdev =
+		container_of(core_vdev, struct vfio_pci_core_device, vdev);
+	struct vpk_v4 *v4 = vpk_function_of(vdev->pdev)->driver.data;
+	unsigned long pfn = PHYS_PFN(pci_resource_start(vdev->pdev, 0)) +
+			    vma->vm_pgoff;
+	struct vpk_map map = { .fn = v4->fn, .addr = vma->vm_start };
+	struct task_struct *task;
+	int ret = 0;
+
+	vma->vm_private_data = vdev;
+	vma->vm_page_prot = pgprot_noncached(vma->vm_page_prot);
+	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	vma->vm_ops = &vpk_v4_vm_ops;
+	if (v4->naive)
+		ret = remap_pfn_range(vma, vma->vm_start, pfn,
+				      vma->vm_end - vma->vm_start,
+				      vma->vm_page_prot);
+	else
+		vfio_pci_core_remap_pfn_range(vdev, vma, pfn);
+	if (ret || !v4->race)
+		return ret;
+
+	vpk_watch(v4->fn->host, &map, 0);
+	task = kthread_run(vpk_v4_resetter, v4, "vpk_v4_resetter");
+	if (IS_ERR(task))
+		return PTR_ERR(task);
+	wait_for_completion(&v4->done);
+	return 0;
+}
+
+static struct vpk_function *vpk_v4_device(struct kunit *test, struct vpk_v4 *v4)
+{
+	struct vpk_host *host = vpk_host_create(test);
+	struct vfio_device_ops *ops;
+
+	init_completion(&v4->done);
+	ops = kunit_kzalloc(test, sizeof(*ops), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ops);
+	*ops = *vpk_driver_ops();
+	ops->mmap = vpk_v4_mmap;
+	v4->fn = vpk_function_add(test, host, &vpk_full);
+	v4->fn->driver.ops = ops;
+	v4->fn->driver.data = v4;
+	vpk_host_probe(test, host);
+	vpk_bind(test, v4->fn, VPK_DRIVER);
+	vpk_open(test, v4->fn);
+	return v4->fn;
+}
+
+/* mmap() of BAR0 as a user process does it, task work included or pending. */
+static struct vpk_map *vpk_v4_map(struct kunit *test, struct vpk_v4 *v4)
+{
+	struct vpk_map *map;
+
+	vpk_as_user_begin();
+	map = vpk_map(test, v4->fn, 0, 0, 2 * PAGE_SIZE);
+	return map;
+}
+
+/* The hole is real: the PTEs of the naive driver survive into the reset. */
+static void vpk_v4_naive_loses(struct kunit *test)
+{
+	struct vpk_v4 v4 = { .naive = true, .race = true };
+	struct vpk_function *fn = vpk_v4_device(test, &v4);
+	const struct vpk_event *flr;
+	struct vpk_map *map;
+
+	map = vpk_map(test, fn, 0, 0, 2 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, v4.ret, 0);
+	flr = vpk_log_find(fn->host, VPK_FLR, 0);
+	KUNIT_ASSERT_NOT_NULL(test, flr);
+	KUNIT_EXPECT_TRUE_MSG(test, flr->mapped,
+			      "remap_pfn_range() in .mmap has become safe?");
+	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
+}
+
+/* The helper: nothing is there in the reset, and it populates afterwards. */
+static void vpk_v4_helper_wins(struct kunit *test)
+{
+	struct vpk_v4 v4 = { .race = true };
+	struct vpk_function *fn = vpk_v4_device(test, &v4);
+	const struct vpk_event *flr;
+	struct vpk_map *map;
+	unsigned long pfn;
+
+	map = vpk_v4_map(test, &v4);
+	vpk_as_user_end();
+	KUNIT_EXPECT_EQ(test, v4.ret, 0);
+	flr = vpk_log_find(fn->host, VPK_FLR, 0);
+	KUNIT_ASSERT_NOT_NULL(test, flr);
+	KUNIT_EXPECT_FALSE(test, flr->mapped);
+	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
+	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, PAGE_SIZE));
+	KUNIT_ASSERT_EQ(test, vpk_pfn(map, PAGE_SIZE, &pfn, NULL), 0);
+	KUNIT_EXPECT_EQ(test, pfn, vpk_bar_pfn(fn, 0, PAGE_SIZE));
+}
+
+/* It populates on the way back to user mode, and a revocation finds it. */
+static void vpk_v4_helper_populates(struct kunit *test)
+{
+	struct vpk_v4 v4 = {};
+	struct vpk_function *fn = vpk_v4_device(test, &v4);
+	struct vpk_map *map;
+
+	map = vpk_v4_map(test, &v4);
+	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
+	vpk_as_user_end();
+	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
+	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, PAGE_SIZE));
+	vpk_log_clear(fn->host);
+	KUNIT_EXPECT_EQ(test, vpk_reset(fn), 0);
+	VPK_EXPECT_ORDER(test, fn->host,
+			 "zap revoke mem-off flr mem-on unrevoke");
+	KUNIT_EXPECT_FALSE(test, fn->host->log[0].mapped);
+	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
+	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
+}
+
+/* Memory is disabled between mmap() and the task work: nothing is populated. */
+static void vpk_v4_helper_memory_disabled(struct kunit *test)
+{
+	struct vpk_v4 v4 = {};
+	struct vpk_function *fn = vpk_v4_device(test, &v4);
+	struct vpk_map *map;
+
+	map = vpk_v4_map(test, &v4);
+	KUNIT_EXPECT_EQ(test, vpk_memory(fn, false), 0);
+	vpk_as_user_end();
+	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
+	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), -EFAULT);
+	KUNIT_EXPECT_EQ(test, vpk_memory(fn, true), 0);
+	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
+}
+
+/* memory_lock is taken: it is left to .fault, and nobody waits. */
+static void vpk_v4_helper_trylock(struct kunit *test)
+{
+	struct vpk_v4 v4 = {};
+	struct vpk_function *fn = vpk_v4_device(test, &v4);
+	struct vpk_map *map;
+
+	map = vpk_v4_map(test, &v4);
+	down_write(&fn->vdev->memory_lock);
+	vpk_as_user_end();
+	up_write(&fn->vdev->memory_lock);
+	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
+	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
+}
+
+/* Unmapped before the task work runs: it finds nothing to populate. */
+static void vpk_v4_helper_unmapped(struct kunit *test)
+{
+	struct vpk_v4 v4 = {};
+	struct vpk_function *fn = vpk_v4_device(test, &v4);
+	struct vpk_map *map;
+
+	map = vpk_v4_map(test, &v4);
+	vpk_unmap(map);
+	vpk_as_user_end();
+	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
+	vpk_close(fn);
+	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
+}
+
+/* No return to user mode in a kernel thread: .fault does it. */
+static void vpk_v4_helper_kernel_thread(struct kunit *test)
+{
+	struct vpk_v4 v4 = {};
+	struct vpk_function *fn = vpk_v4_device(test, &v4);
+	struct vpk_map *map = vpk_map(test, fn, 0, 0, 2 * PAGE_SIZE);
+
+	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
+	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
+	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
+}
+
+static struct kunit_case vpk_v4_cases[] = {
+	KUNIT_CASE(vpk_v4_naive_loses),
+	KUNIT_CASE(vpk_v4_helper_wins),
+	KUNIT_CASE(vpk_v4_helper_populates),
+	KUNIT_CASE(vpk_v4_helper_memory_disabled),
+	KUNIT_CASE(vpk_v4_helper_trylock),
+	KUNIT_CASE(vpk_v4_helper_unmapped),
+	KUNIT_CASE(vpk_v4_helper_kernel_thread),
+	{}
+};
+
+static struct kunit_suite vpk_v4_suite = {
+	.name = "vfio-pci-core-v4",
+	.init = vpk_case_init,
+	.exit = vpk_case_exit,
+	.test_cases = vpk_v4_cases,
+};
+
+kunit_test_suite(vpk_v4_suite);

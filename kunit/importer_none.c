@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * No importers where the kernel has no P2PDMA, UML above all. See importer.c
+ * for what these functions are.
+ *
+ * Copyright (C) 2026 The VFIO variant-driver kit authors
+ */
+#include "vfio_pci_kunit.h"
+
+void vpk_need_importers(struct kunit *test)
+{
+	kunit_skip(test, "importers need P2PDMA, which this kernel lacks");
+}
+
+struct dma_buf *vpk_try_export(struct vpk_function *fn, unsigned int index,
+			       const struct vfio_region_dma_range *ranges,
+			       unsigned int nr_ranges)
+{
+	return ERR_PTR(-ENOTTY);
+}
+
+struct dma_buf *vpk_export(struct kunit *test, struct vpk_function *fn,
+			   unsigned int index, u64 off, u64 len)
+{
+	vpk_need_importers(test);
+	return NULL;
+}
+
+struct vpk_importer *vpk_importer_attach(struct kunit *test,
+					 struct vpk_function *fn,
+					 struct dma_buf *dmabuf,
+					 struct vpk_function *by)
+{
+	vpk_need_importers(test);
+	return NULL;
+}
+
+int vpk_importer_map(struct vpk_importer *importer)
+{
+	return -ENOTTY;
+}
+
+bool vpk_importer_mapped(struct vpk_importer *importer)
+{
+	return false;
+}
+
+void vpk_importer_slow(struct vpk_importer *importer, unsigned int ms)
+{
+}
+
+struct sg_table *vpk_importer_sgt(struct vpk_importer *importer)
+{
+	return NULL;
+}
