@@ -1039,89 +1039,118 @@ static void emit_plain(const struct path *path, const char *status, const char *
 
 /* --- processes ------------------------------------------------------- */
 
-/* In a process of its own: one path on one device, the result to @out. */
-static void run_cell(const struct path *path, int out)
+static void open_cell(struct cell *cell, const struct path *path)
 {
-	static struct cell cell;
-	const char *why;
-	FILE *f;
 	int err;
 
-	cell.path = path;
-	cell.start = kit_now();
+	cell->path = path;
+	cell->start = kit_now();
+	cell->iommu = iommu_init(MODE_IOMMUFD);
+	err = kit_dev_open(&cell->dev[0], opt.target->bdf, cell->iommu);
+	if (err)
+		VFIO_LOG_AND_EXIT("%s: cannot be opened: %s", opt.target->bdf, strerror(-err));
+	cell->devs = 1;
+	kit_dev_find_areas(&cell->dev[0]);
+}
+
+/* In a process of its own: one path on one device, the result to @out. */
+static void run_cell(const struct path *path, FILE *out)
+{
+	static struct cell cell;
+
 	cell.kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (cell.kmsg >= 0)
 		lseek(cell.kmsg, 0, SEEK_END);
 	mlockall(MCL_CURRENT);
-	f = fdopen(out, "w");
-	cell.iommu = iommu_init(MODE_IOMMUFD);
-	err = kit_dev_open(&cell.dev[0], opt.target->bdf, cell.iommu);
-	if (err)
-		VFIO_LOG_AND_EXIT("%s: cannot be opened: %s", opt.target->bdf, strerror(-err));
-	cell.devs = 1;
-	kit_dev_find_areas(&cell.dev[0]);
+	open_cell(&cell, path);
 	trace_clear(&opt.trace);
+	/* It also opens the other devices of a set. */
+	if (path->cannot && path->cannot(&cell))
+		VFIO_LOG_AND_EXIT("%s: %s", opt.target->bdf, cell.why);
+	(path->run ?: run_path)(&cell);
+	check_kmsg(&cell);
+	json_cell(out, &cell);
+}
 
-	why = path->cannot ? path->cannot(&cell) : NULL;
-	if (!why && !cell.dev[0].nr_areas && path->run != run_edges)
-		why = "no region that can be mapped";
-	if (why) {
-		json_head(f, path, "na", why);
-		fprintf(f, ",\"checks\":[],\"events\":[],\"hammer\":[]}\n");
-	} else {
-		(path->run ?: run_path)(&cell);
-		check_kmsg(&cell);
-		json_cell(f, &cell);
+/* In a process of its own: what the device cannot do, a line a path. */
+static void run_probe(const struct path *unused, FILE *out)
+{
+	static struct cell cell;
+	const char *why;
+	size_t i;
+
+	open_cell(&cell, NULL);
+	for (i = 0; i < ARRAY_SIZE(paths); i++) {
+		why = paths[i].cannot ? paths[i].cannot(&cell) : NULL;
+		if (!why && !cell.dev[0].nr_areas && paths[i].run != run_edges)
+			why = "no region that can be mapped";
+		fprintf(out, "%s\n", why ?: "");
 	}
-	fclose(f);
-	exit(0);
+}
+
+/*
+ * Run @fn for @path in a process of its own, for at most the time allowed;
+ * what it says is in @text, and why it died in @why.
+ */
+static bool in_child(void (*fn)(const struct path *path, FILE *out), const struct path *path,
+		     char **text, size_t *len, char *why, size_t why_len)
+{
+	double until = kit_now() + opt.timeout;
+	const size_t max = 1 << 20;
+	int p[2], status, left;
+	bool late = false;
+	ssize_t n;
+	pid_t pid;
+
+	*text = malloc_assert(max + 1);
+	*len = 0;
+	VFIO_ASSERT_EQ(pipe2(p, O_CLOEXEC), 0);
+	pid = fork();
+	VFIO_ASSERT_GE(pid, 0);
+	if (!pid) {
+		FILE *out = fdopen(p[1], "w");
+
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(p[0]);
+		fn(path, out);
+		fclose(out);
+		exit(0);
+	}
+	close(p[1]);
+	do {
+		struct pollfd pfd = { .fd = p[0], .events = POLLIN };
+
+		left = (until - kit_now()) * 1e3;
+		late = left <= 0 || poll(&pfd, 1, left) <= 0;
+		n = late ? 0 : read(p[0], *text + *len, max - *len);
+		*len += n > 0 ? n : 0;
+	} while (n > 0 && *len < max);
+	close(p[0]);
+	if (late)
+		kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	(*text)[*len] = '\0';
+	if (late)
+		snprintf(why, why_len, "not done after %d s", opt.timeout);
+	else if (WIFSIGNALED(status))
+		snprintf(why, why_len, "killed by signal %d", WTERMSIG(status));
+	else
+		snprintf(why, why_len, "the test gave up: its output says why");
+	return !late && WIFEXITED(status) && !WEXITSTATUS(status) && *len &&
+	       (*text)[*len - 1] == '\n';
 }
 
 static bool fork_cell(const struct path *path)
 {
-	char *line = malloc_assert(1 << 20);
-	double until = kit_now() + opt.timeout;
-	size_t len = 0;
-	int p[2], status, left;
-	char why[96];
+	char *line, why[96];
 	bool good;
-	ssize_t n;
-	pid_t pid;
+	size_t len;
 
-	VFIO_ASSERT_EQ(pipe2(p, O_CLOEXEC), 0);
-	pid = fork();
-	if (!pid) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		close(p[0]);
-		run_cell(path, p[1]);
-	}
-	close(p[1]);
-	while (len < 1 << 20) {
-		struct pollfd pfd = { .fd = p[0], .events = POLLIN };
-
-		left = (until - kit_now()) * 1e3;
-		if (left <= 0 || poll(&pfd, 1, left) <= 0)
-			break;
-		n = read(p[0], line + len, (1 << 20) - len);
-		if (n <= 0)
-			break;
-		len += n;
-	}
-	close(p[0]);
-	if (kit_now() >= until)
-		kill(pid, SIGKILL);
-	waitpid(pid, &status, 0);
-	good = WIFEXITED(status) && !WEXITSTATUS(status) && len && line[len - 1] == '\n';
+	good = in_child(run_cell, path, &line, &len, why, sizeof(why));
 	if (good) {
 		emit(line, len);
-		good = !memmem(line, len, "\"status\":\"fail\"", 15);
+		good = !strstr(line, "\"status\":\"fail\"");
 	} else {
-		if (kit_now() >= until)
-			snprintf(why, sizeof(why), "not done after %d s", opt.timeout);
-		else if (WIFSIGNALED(status))
-			snprintf(why, sizeof(why), "killed by signal %d", WTERMSIG(status));
-		else
-			snprintf(why, sizeof(why), "the test gave up: its output says why");
 		emit_plain(path, "error", why);
 	}
 	free(line);
@@ -1147,8 +1176,10 @@ static bool wanted(const struct target *target, const struct path *path)
 static int worker(const struct target *target)
 {
 	char *driver = sysfs_driver_get(target->bdf);
+	char *text, *at, *line, why[96];
 	int bad = 0, err;
-	size_t i;
+	size_t i, len;
+	bool good;
 
 	opt.target = target;
 	if (!driver || strcmp(driver, target->driver)) {
@@ -1161,10 +1192,19 @@ static int worker(const struct target *target)
 	err = trace_start(&opt.trace);
 	if (err)
 		fprintf(stderr, "no trace instance: %s\n", strerror(-err));
+	good = in_child(run_probe, NULL, &text, &len, why, sizeof(why));
+	at = text;
 	for (i = 0; i < ARRAY_SIZE(paths); i++) {
-		if (wanted(target, &paths[i]))
+		line = good ? strsep(&at, "\n") : why;
+		if (!wanted(target, &paths[i]))
+			continue;
+		if (line && *line)
+			emit_plain(&paths[i], good ? "na" : "error", line);
+		else
 			bad += !fork_cell(&paths[i]);
+		bad += !good;
 	}
+	free(text);
 	trace_stop(&opt.trace);
 	return bad;
 }
