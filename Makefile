@@ -64,3 +64,10 @@ clean: ## remove results and object files, keep the kernel trees
 .PHONY: distclean
 distclean: ## remove build/ (the cache folder stays)
 	@scripts/clean --all
+
+.PHONY: bench bench-contention
+bench: ## what the patch and each variant cost, in instructions, against the unpatched kernel
+	@scripts/bench
+
+bench-contention: ## the same kernels, 1 to 4 CPUs: faults against revocation, as ratios
+	@scripts/bench --contention

@@ -1,0 +1,838 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What mappings of a VFIO device cost the kernel, and their revocation.
+ *
+ * Copyright (C) 2026 The VFIO variant-driver kit authors
+ *
+ * Runs in a guest under QEMU's -icount, where the TSC counts instructions, and
+ * knows nothing of which kernel or driver it measures: scripts/bench compares.
+ * All results stay in memory until the end, for output would disturb.
+ *
+ * With --contention, in a guest with several CPUs and without -icount: threads
+ * that fault against one that revokes, in real time.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <linux/iommufd.h>
+#include <linux/sizes.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#include "device.h"
+
+#define PAGE		4096UL
+#define MAX_MAPS	4096
+#define MANY		4096	/* mappings that are "others" */
+#define MAX_SAMPLES	1024
+#define MAX_DMABUFS	64
+
+/* Far from what mmap() chooses by itself, and 1 GiB aligned. */
+#define FREE_VA		0x100000000000UL
+
+static const int counts[] = { 0, 1, 16, 256, 1024, 4096 };
+
+static struct kit_dev dev;
+static struct kit_area *area;	/* the region that is measured */
+static off_t command_offset;	/* of PCI_COMMAND, in the device fd */
+static u16 command;		/* its value with memory on */
+static const char *driver = "?", *device = "?";
+static FILE *out;
+
+/* ---- samples */
+
+static u64 sample[MAX_SAMPLES], more[2][MAX_SAMPLES];
+static int samples;
+
+static void take(u64 value)
+{
+	if (samples < MAX_SAMPLES)
+		sample[samples++] = value;
+}
+
+static int by_value(const void *a, const void *b)
+{
+	u64 x = *(const u64 *)a, y = *(const u64 *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static u64 median(void)
+{
+	qsort(sample, samples, sizeof(*sample), by_value);
+	return sample[samples / 2];
+}
+
+/* The samples so far are one result; start anew. */
+static void result(const char *op, const char *layout, int n, const char *unit)
+{
+	u64 mid;
+
+	if (!samples)
+		return;
+	mid = median();
+	fprintf(out, "{\"type\":\"bench\",\"driver\":\"%s\",\"device\":\"%s\",\"op\":\"%s\","
+		"\"layout\":\"%s\",\"n\":%d,\"unit\":\"%s\",\"median\":%llu,\"min\":%llu,"
+		"\"max\":%llu,\"count\":%d}\n", driver, device, op, layout, n, unit,
+		(unsigned long long)mid, (unsigned long long)sample[0],
+		(unsigned long long)sample[samples - 1], samples);
+	samples = 0;
+}
+
+static void not_applicable(const char *op, const char *layout, const char *why)
+{
+	fprintf(out, "{\"type\":\"bench-na\",\"driver\":\"%s\",\"device\":\"%s\",\"op\":\"%s\","
+		"\"layout\":\"%s\",\"why\":\"%s\"}\n", driver, device, op, layout, why);
+}
+
+/* ---- the device */
+
+static void set_command(u16 value)
+{
+	VFIO_ASSERT_EQ((int)pwrite(dev.vdev->fd, &value, 2, command_offset), 2);
+}
+
+static void memory_off(void)
+{
+	set_command(command & ~PCI_COMMAND_MEMORY);
+}
+
+static void memory_on(void)
+{
+	set_command(command);
+}
+
+static void open_device(const char *bdf, struct iommu *iommu, int region)
+{
+	int i, err = kit_dev_open(&dev, bdf, iommu);
+
+	VFIO_ASSERT_EQ(err, 0, "%s cannot be opened: %s\n", bdf, strerror(-err));
+	kit_dev_find_areas(&dev);
+	area = NULL;
+	for (i = 0; i < dev.nr_areas; i++) {
+		struct kit_area *a = &dev.areas[i];
+
+		if (region >= 0 && a->region != (u32)region)
+			continue;
+		/* A region of the driver's own, or else the largest. */
+		if (!area || (a->region >= VFIO_PCI_NUM_REGIONS) >
+			     (area->region >= VFIO_PCI_NUM_REGIONS) ||
+		    ((a->region >= VFIO_PCI_NUM_REGIONS) ==
+		     (area->region >= VFIO_PCI_NUM_REGIONS) && a->size > area->size))
+			area = a;
+	}
+	VFIO_ASSERT_NOT_NULL(area, "%s has nothing that can be mapped\n", bdf);
+	command_offset = dev.vdev->config_space.offset + PCI_COMMAND;
+	command = vfio_pci_config_readw(dev.vdev, PCI_COMMAND) | PCI_COMMAND_MEMORY;
+	memory_on();
+}
+
+static void close_device(void)
+{
+	close(dev.vdev->fd);
+	vfio_pci_device_free(dev.vdev);
+}
+
+static u64 pages_of_area(void)
+{
+	return area->size / PAGE;
+}
+
+/* @va: NULL for where the kernel likes it. */
+static char *map(void *va, u64 offset, u64 size)
+{
+	char *got = mmap(va, size, PROT_READ | (area->writable ? PROT_WRITE : 0),
+			 MAP_SHARED | (va ? MAP_FIXED_NOREPLACE : 0), dev.vdev->fd,
+			 area->file_offset + area->offset + offset);
+
+	VFIO_ASSERT_NE((void *)got, MAP_FAILED, "mmap of 0x%llx bytes at 0x%llx of region %u\n",
+		       (unsigned long long)size, (unsigned long long)offset, area->region);
+	return got;
+}
+
+static void touch(const char *va)
+{
+	*(const volatile u32 *)va;
+}
+
+/* Which address lets the page tables be as large as @size, and none larger. */
+static char *va_for(u64 offset, u64 align)
+{
+	return (char *)FREE_VA + ((area->offset + offset) & (align - 1)) +
+	       (align == PAGE ? PAGE : 0);
+}
+
+/* ---- N one-page mappings */
+
+static char *page_va[2 * MAX_MAPS];
+static int nr_pages;
+
+/* @va: page after page from there, or NULL for where the kernel likes them. */
+static void map_pages_at(char *va, int n)
+{
+	u64 pages = pages_of_area();
+
+	for (; nr_pages < n; nr_pages++)
+		page_va[nr_pages] = map(va ? va + nr_pages * PAGE : NULL,
+					(nr_pages % pages) * PAGE, PAGE);
+}
+
+static void map_pages(int n)
+{
+	map_pages_at(NULL, n);
+}
+
+static void unmap_pages(int n)
+{
+	while (nr_pages > n)
+		munmap(page_va[--nr_pages], PAGE);
+}
+
+static void touch_pages(void)
+{
+	int i;
+
+	for (i = 0; i < nr_pages; i++)
+		touch(page_va[i]);
+}
+
+/* ---- clocks: one tick of the TSC is one instruction */
+
+static u64 tsc_overhead, cpu_overhead;
+
+static inline u64 tsc(void)
+{
+	u64 now;
+
+	asm volatile("" ::: "memory");
+	now = __rdtsc();
+	asm volatile("" ::: "memory");
+	return now;
+}
+
+/* Time of this thread alone: what it sleeps, and others do, is not in it. */
+static u64 cpu(void)
+{
+	struct timespec ts;
+
+	syscall(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+static void calibrate(void)
+{
+	u64 from;
+	int i;
+
+	/* No fault of these in what is measured. */
+	memset(sample, 1, sizeof(sample));
+	memset(more, 1, sizeof(more));
+	memset(page_va, 1, sizeof(page_va));
+
+	for (i = 0; i < 101; i++) {
+		from = tsc();
+		take(tsc() - from);
+	}
+	tsc_overhead = median();
+	samples = 0;
+	for (i = 0; i < 101; i++) {
+		from = cpu();
+		take(cpu() - from);
+	}
+	cpu_overhead = median();
+	samples = 0;
+}
+
+static void take_tsc(u64 from, u64 to)
+{
+	u64 ticks = to - from;
+
+	take(ticks > tsc_overhead ? ticks - tsc_overhead : 0);
+}
+
+/* ---- mmap and munmap */
+
+static void bench_first_mmap(const char *bdf, struct iommu *iommu, int region)
+{
+	u64 from;
+	int i;
+	char *va;
+
+	for (i = 0; i < 5; i++) {
+		open_device(bdf, iommu, region);
+		/* What any first mmap() of a process does is not of interest. */
+		from = tsc();
+		va = map(NULL, 0, PAGE);
+		take_tsc(from, tsc());
+		munmap(va, PAGE);
+		close_device();
+	}
+	result("mmap_first", "page", 1, "insn");
+}
+
+enum { MMAP, MUNMAP, BOTH };
+
+/*
+ * Map and unmap @size at @va again and again, and time the one or the other, or
+ * mmap and first access together.
+ */
+static void mmap_loop(const char *op, const char *layout, int what, void *va, u64 size, u64 step,
+		      int rounds)
+{
+	u64 t0, t1, t2, t3, at;
+	char *got;
+	int i;
+
+	for (i = 0; i < rounds + 2; i++) {
+		t0 = tsc();
+		got = map(va, 0, size);
+		t1 = tsc();
+		for (at = 0; step && at < size; at += step)
+			touch(got + at);
+		t2 = tsc();
+		munmap(got, size);
+		t3 = tsc();
+		if (i < 2)
+			continue;
+		if (what == MMAP)
+			take_tsc(t0, t1);
+		else if (what == MUNMAP)
+			take_tsc(t2, t3);
+		else
+			take_tsc(t0, t2);
+	}
+	result(op, layout, size / PAGE, "insn");
+}
+
+static void bench_mmap(void)
+{
+	u64 size = area->size;
+
+	mmap_loop("mmap", "page", MMAP, NULL, PAGE, 0, 51);
+	mmap_loop("munmap", "page", MUNMAP, NULL, PAGE, 0, 51);
+	mmap_loop("munmap", "page_touched", MUNMAP, NULL, PAGE, PAGE, 51);
+	mmap_loop("mmap_touch", "page", BOTH, NULL, PAGE, PAGE, 51);
+	mmap_loop("mmap", "bar", MMAP, va_for(0, SZ_2M), size, 0, 31);
+	mmap_loop("munmap", "bar", MUNMAP, va_for(0, SZ_2M), size, 0, 31);
+	mmap_loop("munmap", "bar_touched_4k", MUNMAP, va_for(0, PAGE), size, PAGE, 3);
+	if (size >= SZ_2M)
+		mmap_loop("munmap", "bar_touched_pmd", MUNMAP, va_for(0, SZ_2M), size, SZ_2M, 9);
+	else
+		not_applicable("munmap", "bar_touched_pmd", "the region is smaller than 2 MiB");
+
+	map_pages(MANY);
+	mmap_loop("mmap", "page_with_4096", MMAP, NULL, PAGE, 0, 51);
+	mmap_loop("munmap", "page_with_4096", MUNMAP, NULL, PAGE, 0, 51);
+	unmap_pages(0);
+}
+
+/* ---- first-touch faults */
+
+/*
+ * After a revocation, so that a driver that fills page tables in mmap() is
+ * measured by what its fault handler does.
+ */
+static void bench_fault(const char *layout, char *va, u64 step)
+{
+	u64 from, size = area->size, at;
+	long faults;
+	int n = 0;
+
+	if (size < step) {
+		not_applicable("fault", layout, "the region is too small");
+		return;
+	}
+	size &= ~(step - 1);
+	if (size > SZ_1G)
+		size = SZ_1G;
+	va = map(va, 0, size);
+	memory_off();
+	memory_on();
+	faults = kit_faults();
+	for (at = 0; at < size && n < 512; at += step, n++) {
+		from = tsc();
+		touch(va + at);
+		take_tsc(from, tsc());
+	}
+	if (kit_faults() - faults != n) {
+		not_applicable("fault", layout, "an access did not give one fault");
+		samples = 0;
+	}
+	faults = kit_faults();
+	touch(va + step - PAGE);
+	if (kit_faults() != faults) {
+		not_applicable("fault", layout, "the driver did not map that much at once");
+		samples = 0;
+	}
+	munmap(va, size);
+	result("fault", layout, n, "insn");
+}
+
+static void bench_faults(void)
+{
+	u64 from;
+	int i;
+
+	bench_fault("4k", va_for(0, PAGE), PAGE);
+	bench_fault("pmd", va_for(0, SZ_2M), SZ_2M);
+
+	map_pages(256);
+	memory_off();
+	memory_on();
+	for (i = 0; i < nr_pages; i++) {
+		from = tsc();
+		touch(page_va[i]);
+		take_tsc(from, tsc());
+	}
+	unmap_pages(0);
+	result("fault", "page_vmas", 256, "insn");
+}
+
+/* ---- revoke, unrevoke, reset */
+
+static void bench_revoke(const char *layout, int n, void (*touch_all)(void))
+{
+	u64 *on = more[0];
+	int i, rounds = n > 256 ? 5 : 11;
+	u64 t0, t1, t2;
+
+	for (i = 0; i < rounds + 1; i++) {
+		if (touch_all)
+			touch_all();
+		t0 = tsc();
+		memory_off();
+		t1 = tsc();
+		memory_on();
+		t2 = tsc();
+		if (!i)
+			continue;
+		take_tsc(t0, t1);
+		on[samples - 1] = t2 - t1 - tsc_overhead;
+	}
+	result("revoke", layout, n, "insn");
+	for (i = 0; i < rounds; i++)
+		take(on[i]);
+	result("unrevoke", layout, n, "insn");
+}
+
+static void bench_same_command(int n)
+{
+	u64 from;
+	int i;
+
+	for (i = 0; i < 12; i++) {
+		touch_pages();
+		from = tsc();
+		memory_on();
+		if (i)
+			take_tsc(from, tsc());
+	}
+	result("command_unchanged", "pages_touched", n, "insn");
+}
+
+static char *big_va;
+static u64 big_size;
+
+static void touch_big(void)
+{
+	u64 at;
+
+	for (at = 0; at < big_size; at += PAGE)
+		touch(big_va + at);
+}
+
+static void bench_revoke_big(const char *layout, int n, u64 align)
+{
+	if (n * PAGE > area->size)
+		return;
+	big_size = n * PAGE;
+	big_va = map(va_for(0, align), 0, big_size);
+	bench_revoke(layout, n, touch_big);
+	munmap(big_va, big_size);
+}
+
+static void bench_reset(int n)
+{
+	int i, rounds = n > 256 ? 3 : 5;
+	u64 from, ticks;
+
+	if (!(dev.vdev->info.flags & VFIO_DEVICE_FLAGS_RESET)) {
+		if (!n)
+			not_applicable("reset", "pages_touched", "the device cannot be reset");
+		return;
+	}
+	for (i = 0; i < rounds + 1; i++) {
+		touch_pages();
+		from = cpu();
+		VFIO_ASSERT_EQ(ioctl(dev.vdev->fd, VFIO_DEVICE_RESET), 0, "VFIO_DEVICE_RESET\n");
+		ticks = cpu() - from;
+		if (i)
+			take(ticks > cpu_overhead ? ticks - cpu_overhead : 0);
+	}
+	result("reset", "pages_touched", n, "insn");
+}
+
+static void bench_revokes(void)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(counts); i++) {
+		int n = counts[i];
+
+		/* Where no page tables are. */
+		map_pages_at((char *)FREE_VA + SZ_2G, n);
+		bench_revoke("pages_untouched", n, NULL);
+		unmap_pages(0);
+		map_pages(n);
+		bench_revoke("pages_touched", n, touch_pages);
+		if (!n || n == MAX_MAPS)
+			bench_same_command(n);
+		bench_reset(n);
+		unmap_pages(0);
+		if (!n)
+			continue;
+		bench_revoke_big("big_4k", n, PAGE);
+		bench_revoke_big("big_pmd", n, SZ_2M);
+	}
+}
+
+/* ---- kernel memory */
+
+static long vmstat(const char *name)
+{
+	size_t len = strlen(name);
+	char line[128];
+	long pages = 0;
+	FILE *f;
+
+	/* Sum up what the CPUs have counted for themselves. */
+	f = fopen("/proc/sys/vm/stat_refresh", "re");
+	if (f) {
+		while (fgets(line, sizeof(line), f))
+			;
+		fclose(f);
+	}
+	f = fopen("/proc/vmstat", "re");
+	VFIO_ASSERT_NOT_NULL(f);
+	while (fgets(line, sizeof(line), f)) {
+		if (!strncmp(line, name, len) && line[len] == ' ')
+			pages = atol(line + len);
+	}
+	fclose(f);
+	return pages;
+}
+
+static long slab_pages(void)
+{
+	return vmstat("nr_slab_reclaimable") + vmstat("nr_slab_unreclaimable");
+}
+
+/* The second batch: the first finds room in slabs that are there already. */
+static void bench_memory(void)
+{
+	long slab, tables;
+
+	map_pages(MAX_MAPS);
+	slab_pages();
+	slab = slab_pages();
+	tables = vmstat("nr_page_table_pages");
+	map_pages(2 * MAX_MAPS);
+	take((slab_pages() - slab) * PAGE * 100 / MAX_MAPS);
+	result("memory_slab", "page", MAX_MAPS, "bytes/100");
+	touch_pages();
+	take((vmstat("nr_page_table_pages") - tables) * PAGE * 100 / MAX_MAPS);
+	result("memory_page_tables", "page_touched", MAX_MAPS, "bytes/100");
+	unmap_pages(0);
+}
+
+/* ---- DMABUFs */
+
+static int dmabuf[MAX_DMABUFS];
+static u64 iova[MAX_DMABUFS];
+
+static int import_dmabuf(int fd, u64 *iova)
+{
+	struct iommu_ioas_map_file arg = {
+		.size = sizeof(arg),
+		.flags = IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE,
+		.ioas_id = dev.vdev->iommu->ioas_id,
+		.fd = fd,
+		.length = PAGE,
+	};
+
+	if (ioctl(dev.vdev->iommu->iommufd, IOMMU_IOAS_MAP_FILE, &arg))
+		return -errno;
+	*iova = arg.iova;
+	return 0;
+}
+
+static void drop_import(u64 iova)
+{
+	struct iommu_ioas_unmap arg = {
+		.size = sizeof(arg),
+		.ioas_id = dev.vdev->iommu->ioas_id,
+		.iova = iova,
+		.length = PAGE,
+	};
+
+	ioctl(dev.vdev->iommu->iommufd, IOMMU_IOAS_UNMAP, &arg);
+}
+
+static void bench_dmabufs(const char *layout, int n, bool import)
+{
+	u64 on[8], *export = more[0], *end = more[1];
+	int i, j, err, rounds = ARRAY_SIZE(on) - 1, nr = 0;
+	u64 t0, t1, t2;
+
+	for (i = 0; i < rounds + 1; i++) {
+		for (j = 0; j < n; j++) {
+			t0 = tsc();
+			dmabuf[j] = kit_region_export(&dev, area->region,
+					area->offset + (j % pages_of_area()) * PAGE, PAGE);
+			t1 = tsc();
+			if (dmabuf[j] < 0) {
+				not_applicable("dmabuf_revoke", layout, strerror(-dmabuf[j]));
+				while (j--)
+					close(dmabuf[j]);
+				return;
+			}
+			if (i)
+				export[nr + j] = t1 - t0 - tsc_overhead;
+			err = import ? import_dmabuf(dmabuf[j], &iova[j]) : 0;
+			if (err) {
+				not_applicable("dmabuf_revoke", layout, strerror(-err));
+				for (; j >= 0; j--)
+					close(dmabuf[j]);
+				return;
+			}
+		}
+		t0 = tsc();
+		memory_off();
+		t1 = tsc();
+		memory_on();
+		t2 = tsc();
+		if (i) {
+			take_tsc(t0, t1);
+			on[i - 1] = t2 - t1 - tsc_overhead;
+		}
+		for (j = 0; j < n; j++) {
+			if (import)
+				drop_import(iova[j]);
+			t0 = tsc();
+			close(dmabuf[j]);
+			if (i)
+				end[nr + j] = tsc() - t0 - tsc_overhead;
+		}
+		nr += i ? n : 0;
+	}
+	result("dmabuf_revoke", layout, n, "insn");
+	for (i = 0; i < rounds; i++)
+		take(on[i]);
+	result("dmabuf_unrevoke", layout, n, "insn");
+	if (import)
+		return;
+	for (i = 0; i < nr; i++)
+		take(export[i]);
+	result("dmabuf_export", layout, n, "insn");
+	for (i = 0; i < nr; i++)
+		take(end[i]);
+	result("dmabuf_close", layout, n, "insn");
+}
+
+/* ---- contention */
+
+#define FAULT_PAGES	64	/* of each faulting thread */
+#define MAX_REVOKES	(1 << 20)
+
+struct faulter {
+	pthread_t thread;
+	char *va;
+	int cpu;
+	long faults;
+};
+
+static volatile bool stop;
+static volatile int running;
+static u32 revoke_ns[MAX_REVOKES];
+
+static void pin(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	VFIO_ASSERT_EQ(sched_setaffinity(0, sizeof(set), &set), 0, "no CPU %d\n", cpu);
+}
+
+static void *fault(void *arg)
+{
+	struct faulter *f = arg;
+	u32 val;
+	int i;
+
+	pin(f->cpu);
+	f->faults = -kit_faults();
+	__atomic_add_fetch(&running, 1, __ATOMIC_SEQ_CST);
+	while (!stop) {
+		for (i = 0; i < FAULT_PAGES && !stop; i++)
+			kit_try_read(f->va + i * PAGE, &val);
+	}
+	f->faults += kit_faults();
+	return NULL;
+}
+
+static int by_ns(const void *a, const void *b)
+{
+	u32 x = *(const u32 *)a, y = *(const u32 *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/*
+ * @cpus: the first has the thread that revokes, the others have one faulting
+ * thread each; if there is only one CPU, it has both.
+ */
+static void contend(int cpus, double seconds)
+{
+	struct faulter faulters[8] = {};
+	int i, n = cpus > 1 ? cpus - 1 : 1;
+	double from, to, t;
+	long faults = 0;
+	u32 revokes = 0;
+
+	stop = false;
+	running = 0;
+	pin(0);
+	for (i = 0; i < n; i++) {
+		faulters[i].cpu = cpus > 1 ? i + 1 : 0;
+		faulters[i].va = map(va_for(0, PAGE) + i * SZ_2M,
+				     i * FAULT_PAGES * PAGE % area->size, FAULT_PAGES * PAGE);
+		VFIO_ASSERT_EQ(pthread_create(&faulters[i].thread, NULL, fault, &faulters[i]), 0);
+	}
+	while (running < n)
+		sched_yield();
+	from = kit_now();
+	do {
+		t = kit_now();
+		memory_off();
+		to = kit_now();
+		memory_on();
+		if (revokes < MAX_REVOKES)
+			revoke_ns[revokes++] = (to - t) * 1e9;
+		/* Time to fault something in, on one CPU too. */
+		if (revokes % 4 == 0)
+			usleep(1000);
+	} while (to < from + seconds);
+	stop = true;
+	for (i = 0; i < n; i++) {
+		pthread_join(faulters[i].thread, NULL);
+		faults += faulters[i].faults;
+		munmap(faulters[i].va, FAULT_PAGES * PAGE);
+	}
+	to = kit_now() - from;
+	qsort(revoke_ns, revokes, sizeof(*revoke_ns), by_ns);
+	fprintf(out, "{\"type\":\"contention\",\"driver\":\"%s\",\"device\":\"%s\",\"cpus\":%d,"
+		"\"seconds\":%.3f,\"faults\":%ld,\"revokes\":%u,\"revoke_ns\":%u}\n",
+		driver, device, cpus, to, faults, revokes, revoke_ns[revokes / 2]);
+}
+
+/* ---- */
+
+static void usage(FILE *f)
+{
+	fputs("usage: vfio_bench [options] BDF\n"
+	      "  --results FILE     where JSON lines go, one a result (default: stdout)\n"
+	      "  --driver NAME      what the results say of the driver\n"
+	      "  --device NAME      ... and of the device\n"
+	      "  --pud              only the fault of 1 GiB\n"
+	      "  --region N         measure this region; default: one of the driver's own,\n"
+	      "                     or else the largest\n"
+	      "  --contention CPUS  faults against revocation, on 1 to CPUS CPUs\n"
+	      "  --seconds S        for each number of CPUs (default: 2)\n", f);
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "results", required_argument, NULL, 'r' },
+		{ "driver", required_argument, NULL, 'd' },
+		{ "device", required_argument, NULL, 'D' },
+		{ "region", required_argument, NULL, 'R' },
+		{ "pud", no_argument, NULL, 'p' },
+		{ "contention", required_argument, NULL, 'c' },
+		{ "seconds", required_argument, NULL, 's' },
+		{ "help", no_argument, NULL, 'h' },
+		{ }
+	};
+	const char *results = NULL;
+	int region = -1, cpus = 0, i, opt;
+	struct iommu *iommu;
+	double seconds = 2;
+	bool pud = false;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f;
+
+	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+		switch (opt) {
+		case 'r': results = optarg; break;
+		case 'd': driver = optarg; break;
+		case 'D': device = optarg; break;
+		case 'R': region = atoi(optarg); break;
+		case 'p': pud = true; break;
+		case 'c': cpus = atoi(optarg); break;
+		case 's': seconds = atof(optarg); break;
+		case 'h': usage(stdout); return 0;
+		default: usage(stderr); return 2;
+		}
+	}
+	if (optind != argc - 1 || cpus < 0 || cpus > 8) {
+		usage(stderr);
+		return 2;
+	}
+	out = open_memstream(&text, &len);
+	VFIO_ASSERT_NOT_NULL(out);
+	iommu = iommu_init(MODE_IOMMUFD);
+
+	calibrate();
+	if (!cpus && !pud)
+		bench_first_mmap(argv[optind], iommu, region);
+	open_device(argv[optind], iommu, region);
+	fprintf(out, "{\"type\":\"bench-info\",\"driver\":\"%s\",\"device\":\"%s\",\"region\":%u,"
+		"\"size\":%llu,\"tsc_overhead\":%llu,\"cpu_overhead\":%llu}\n", driver, device,
+		area->region, (unsigned long long)area->size,
+		(unsigned long long)tsc_overhead, (unsigned long long)cpu_overhead);
+	/* Page tables and slabs of the process, before the first sample. */
+	munmap(map(NULL, 0, PAGE), PAGE);
+
+	for (i = 1; i <= cpus; i++)
+		contend(i, seconds);
+	if (pud) {
+		bench_fault("pud", va_for(0, SZ_1G), SZ_1G);
+	} else if (!cpus) {
+		bench_mmap();
+		bench_faults();
+		bench_revokes();
+		bench_memory();
+		bench_dmabufs("exported", 0, false);
+		bench_dmabufs("exported", 1, false);
+		bench_dmabufs("exported", MAX_DMABUFS, false);
+		bench_dmabufs("imported", 1, true);
+		bench_dmabufs("imported", MAX_DMABUFS, true);
+	}
+	close_device();
+
+	fclose(out);
+	f = results ? fopen(results, "we") : stdout;
+	VFIO_ASSERT_NOT_NULL(f, "%s cannot be written\n", results);
+	fwrite(text, 1, len, f);
+	if (results)
+		fclose(f);
+	return 0;
+}
