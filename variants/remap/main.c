@@ -82,8 +82,8 @@ static int remap_vfio_mmap(struct vfio_device *core_vdev,
 	vm_flags_set(vma, VM_ALLOW_ANY_UNCACHED | VM_IO | VM_PFNMAP |
 		     VM_DONTEXPAND | VM_DONTDUMP);
 	vma->vm_ops = &remap_vfio_vm_ops;
-	vfio_pci_core_remap_pfn_range(&rdev->core_device, vma, rdev->pfn + vma->vm_pgoff);
-	return 0;
+	return vfio_pci_core_remap_pfn_range(&rdev->core_device, vma,
+					     rdev->pfn + vma->vm_pgoff);
 }
 
 /* All other ways to the memory have to agree with mmap on its layout */
