@@ -16,6 +16,7 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from docutils.statemachine import StringList
 from sphinx import addnodes
+from sphinx.directives.code import LiteralInclude
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
@@ -327,6 +328,15 @@ class KitPatch(KitDirective):
         return [target] + head + [box]
 
 
+class KernelInclude(LiteralInclude):
+    """literalinclude of a file of the patched kernel tree."""
+
+    def run(self):
+        path = os.path.join(self.config.kerneldoc_srctree, self.arguments[0])
+        self.arguments[0] = "/" + os.path.relpath(path, self.env.srcdir)
+        return super().run()
+
+
 class KitMakeHelp(KitDirective):
     """What make help prints."""
 
@@ -417,6 +427,7 @@ def setup(app):
     app.add_directive("kit-scripts", KitScripts)
     app.add_directive("kit-tests", KitTests)
     app.add_directive("kit-patch", KitPatch)
+    app.add_directive("kernel-include", KernelInclude)
     app.add_directive("kit-make-help", KitMakeHelp)
     app.add_role("kunit", Kunit())
     app.add_role("path", Path())
