@@ -44,7 +44,7 @@ double kit_now(void)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec * 1e-9;
+	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
 bool kit_try_read(const void *va, u32 *val)
@@ -56,7 +56,7 @@ bool kit_try_read(const void *va, u32 *val)
 		bus_jmp = NULL;
 		return false;
 	}
-	*val = *(const volatile u32 *)va;
+	*val = __atomic_load_n((const u32 *)va, __ATOMIC_RELAXED);
 	bus_jmp = NULL;
 	return true;
 }
@@ -80,8 +80,8 @@ bool kit_try_write64(void *va, u64 val)
 		bus_jmp = NULL;
 		return false;
 	}
-	((volatile u32 *)va)[0] = val;
-	((volatile u32 *)va)[1] = val >> 32;
+	__atomic_store_n((u32 *)va, val, __ATOMIC_RELAXED);
+	__atomic_store_n((u32 *)va + 1, val >> 32, __ATOMIC_RELAXED);
 	bus_jmp = NULL;
 	return true;
 }
@@ -276,8 +276,9 @@ static void settle_patterns(struct kit_dev *dev)
 	int i, j;
 
 	for (i = 0; i < dev->nr_pages; i++) {
-		if (dev->pages[i].area->ram && !kit_try_read64(dev->pages[i].va + RAM_WORD, &got[i]))
-			got[i] = 0;
+		got[i] = 0;
+		if (dev->pages[i].area->ram)
+			kit_try_read64(dev->pages[i].va + RAM_WORD, &got[i]);
 	}
 	for (i = 0; i < dev->nr_pages; i++) {
 		for (j = 0; j < dev->nr_pages && dev->pages[i].area->ram; j++) {
@@ -434,7 +435,7 @@ const char *kit_page_name(const struct kit_page *page)
 static void note(struct kit_hammer *h, int dev, enum kit_seen seen, double from, double to,
 		 bool ones)
 {
-	struct kit_seg *seg = h->last[dev];
+	struct kit_seg **last = &h->last[dev][seen], *seg = *last;
 
 	if (seg && seg->seen == seen && seg->ones == ones && seen != SEEN_BLOCKED &&
 	    seen != SEEN_SLOW && from - seg->to < KIT_GAP) {
@@ -447,10 +448,9 @@ static void note(struct kit_hammer *h, int dev, enum kit_seen seen, double from,
 		h->overflow = true;
 		return;
 	}
-	h->last[dev] = &h->seg[h->segs++];
-	*h->last[dev] = (struct kit_seg){ .seen = seen, .dev = dev, .from = from, .to = to,
-					  .first_to = to, .last_from = from, .count = 1,
-					  .ones = ones };
+	*last = &h->seg[h->segs++];
+	**last = (struct kit_seg){ .seen = seen, .dev = dev, .from = from, .to = to,
+				    .first_to = to, .last_from = from, .count = 1, .ones = ones };
 }
 
 static void *hammer(void *arg)
@@ -467,8 +467,8 @@ static void *hammer(void *arg)
 	/* All the time that nobody else wants, and no more. */
 	sched_setscheduler(0, SCHED_IDLE, &param);
 	slept = kit_sleeps();
-	h->running = true;
-	for (i = 0; !h->stop; i = (i + 1) % h->pages) {
+	h->tid = gettid();
+	for (i = 0; !__atomic_load_n(&h->stop, __ATOMIC_ACQUIRE); i = (i + 1) % h->pages) {
 		from = kit_now();
 		ok = kit_try_read(h->page[i], &val);
 		to = kit_now();
@@ -480,10 +480,7 @@ static void *hammer(void *arg)
 			slept = now;
 		}
 		note(h, h->dev[i], seen, from, to, ok && val == ~0U && h->before[i] != ~0U);
-		if (ok)
-			h->oks++;
-		else
-			h->buses++;
+		__atomic_fetch_add(&h->reads, 1, __ATOMIC_RELEASE);
 	}
 	return NULL;
 }
@@ -507,17 +504,17 @@ void kit_hammer_start(struct kit_hammer *h, struct kit_dev **dev, int devs)
 
 void kit_hammer_stop(struct kit_hammer *h)
 {
-	h->stop = true;
+	__atomic_store_n(&h->stop, true, __ATOMIC_RELEASE);
 	if (h->pages)
 		pthread_join(h->thread, NULL);
 }
 
 bool kit_hammer_wait(struct kit_hammer *h, unsigned long more, double seconds)
 {
-	unsigned long want = h->oks + h->buses + more;
+	unsigned long want = __atomic_load_n(&h->reads, __ATOMIC_ACQUIRE) + more;
 	double until = kit_now() + seconds;
 
-	while (h->pages && h->oks + h->buses < want) {
+	while (h->pages && __atomic_load_n(&h->reads, __ATOMIC_ACQUIRE) < want) {
 		if (kit_now() > until)
 			return false;
 		usleep(1000);

@@ -77,10 +77,11 @@ struct kit_hammer {
 	u32 before[KIT_MAX_HAMMER * 4];
 	int dev[KIT_MAX_HAMMER * 4];
 	int pages;
-	volatile bool stop, running;
-	volatile unsigned long oks, buses;
+	bool stop;
+	pid_t tid;
+	unsigned long reads;
 	struct kit_seg seg[KIT_MAX_SEGS];
-	struct kit_seg *last[KIT_MAX_HAMMER];	/* of each device */
+	struct kit_seg *last[KIT_MAX_HAMMER][4];	/* of each device, and each seen */
 	int segs;
 	bool overflow;
 };

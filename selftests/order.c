@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <linux/kernel.h>
+
 #include "order.h"
 
 static const char * const ev_names[EV_KINDS] = {
@@ -135,7 +137,7 @@ struct order_verdict order_check(const struct ev *ev, int n, const struct order_
 	for (dev = 0; dev < spec->devs; dev++) {
 		i = first_dev(ev, n, EV_ZAP, dev);
 		if (i < 0 && first(ev, n, 0, EV_UNMAP, -1) >= 0)
-			return wrong("C9", "no zap event, though PTEs were unmapped: no tracepoints?");
+			return wrong("C9", "no zap event, but PTEs were unmapped: no tracepoints?");
 		if (i < 0)
 			return wrong("C9", "no zap event for device %d of the set", dev);
 		if (i > touch)
@@ -172,9 +174,9 @@ struct order_verdict order_check(const struct ev *ev, int n, const struct order_
 		if (i < 0)
 			return wrong("C3", "no transition to D0 before %s", ev_name(spec->touch));
 		if (i < zap_last)
-			return wrong("C3", "D0 before zap: user accesses reach a device in transition");
+			return wrong("C3", "D0 before zap: accesses reach a device in transition");
 		if (i > revoke_first)
-			return wrong("C3", "revoke before D0: importers let go of a device not in D0");
+			return wrong("C3", "revoke before D0: importers use a device not in D0");
 		if (first(ev, i, 0, EV_IMPORTER, -1) >= 0)
 			return wrong("C3", "an importer was told before D0");
 		if (count(ev, zap_last, revoke_first, EV_POWER, 0) < spec->devs)
@@ -264,9 +266,9 @@ static int order_parse(const char *s, struct ev *ev)
 	for (; *s; s++) {
 		if (*s >= '0' && *s <= '9')
 			ev[n - 1].dev = *s - '0';
-		for (i = 0; i < sizeof(map) / sizeof(map[0]); i++) {
+		for (i = 0; i < ARRAY_SIZE(map); i++) {
 			if (map[i].c == *s)
-				ev[n++] = (struct ev){ .t = n, .kind = map[i].kind, .arg = map[i].arg };
+				ev[n++] = (struct ev){ .kind = map[i].kind, .arg = map[i].arg };
 		}
 	}
 	return n;
@@ -291,7 +293,7 @@ static struct order_spec order_path(const char *path)
 
 int order_self_test(void)
 {
-	size_t i, total = sizeof(order_cases) / sizeof(order_cases[0]);
+	size_t i, total = ARRAY_SIZE(order_cases);
 	int bad = 0;
 
 	printf("TAP version 13\n1..%zu\n", total);

@@ -11,11 +11,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <linux/kernel.h>
+
 #include "trace.h"
 
 #define TRACEFS		"/sys/kernel/tracing"
 #define GROUP		"vfio_kit"
-#define ARRAY_LEN(a)	(sizeof(a) / sizeof((a)[0]))
 
 #if defined(__aarch64__)
 #define ARG2	"%x1"
@@ -90,7 +91,7 @@ int trace_probes_add(void)
 		mount("tracefs", TRACEFS, "tracefs", 0, NULL);
 	if (access(TRACEFS "/kprobe_events", W_OK))
 		return -errno;
-	for (i = 0; i < ARRAY_LEN(probes); i++) {
+	for (i = 0; i < ARRAY_SIZE(probes); i++) {
 		const struct probe *p = &probes[i];
 
 		err = probe_add(p, p->def);
@@ -107,7 +108,7 @@ void trace_probes_remove(void)
 	char line[64];
 	size_t i;
 
-	for (i = 0; i < ARRAY_LEN(probes); i++) {
+	for (i = 0; i < ARRAY_SIZE(probes); i++) {
 		snprintf(line, sizeof(line), "-:" GROUP "/%s\n", probes[i].name);
 		write_file(TRACEFS "/kprobe_events", line, O_APPEND);
 	}
@@ -178,7 +179,7 @@ static struct rpm_thread *rpm_thread(struct parser *p, pid_t tid)
 		if (p->rpm[i].tid == tid)
 			return &p->rpm[i];
 	}
-	if (p->rpms == (int)ARRAY_LEN(p->rpm))
+	if (p->rpms == (int)ARRAY_SIZE(p->rpm))
 		return NULL;
 	p->rpm[p->rpms] = (struct rpm_thread){ .tid = tid };
 	return &p->rpm[p->rpms++];
@@ -213,7 +214,7 @@ static void parse_rpm(struct parser *p, double t, pid_t tid, const char *name, c
 			return;
 		r->depth--;
 		/* Refused, or there already: it did not happen. */
-		at = r->depth < (int)ARRAY_LEN(r->event) ? r->event[r->depth] : -1;
+		at = r->depth < (int)ARRAY_SIZE(r->event) ? r->event[r->depth] : -1;
 		if (at >= 0 && at < p->n && field(args, "ret=") != 0)
 			p->ev[at].kind = EV_KINDS;
 		return;
@@ -221,7 +222,7 @@ static void parse_rpm(struct parser *p, double t, pid_t tid, const char *name, c
 	if (dev >= 0 && strcmp(name, "rpm_idle"))
 		at = add(p, t, !strcmp(name, "rpm_suspend") ? EV_SUSPEND : EV_RESUME, dev, 0, 0,
 			 NULL);
-	if (r->depth < (int)ARRAY_LEN(r->dev)) {
+	if (r->depth < (int)ARRAY_SIZE(r->dev)) {
 		r->dev[r->depth] = dev;
 		r->event[r->depth] = at;
 	}
@@ -250,18 +251,18 @@ static void parse_probe(struct parser *p, double t, pid_t tid, const char *name,
 	size_t i;
 
 	/* Inside runtime PM: only what is done to our devices. */
-	if (r && r->depth && r->depth <= (int)ARRAY_LEN(r->dev)) {
+	if (r && r->depth && r->depth <= (int)ARRAY_SIZE(r->dev)) {
 		dev = r->dev[r->depth - 1];
 		if (dev < 0)
 			return;
 	} else if (tid != p->tid) {
 		return;
 	}
-	for (i = 0; i < ARRAY_LEN(probes); i++) {
+	for (i = 0; i < ARRAY_SIZE(probes); i++) {
 		if (!strcmp(probes[i].name, name))
 			break;
 	}
-	if (i == ARRAY_LEN(probes))
+	if (i == ARRAY_SIZE(probes))
 		return;
 	if (probes[i].kind == EV_COMMAND) {
 		if (field(args, "pos=") != 4)
