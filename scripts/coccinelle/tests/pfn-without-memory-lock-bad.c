@@ -4,7 +4,7 @@ static vm_fault_t bad_none(struct vm_fault *vmf)
 {
 	struct bad_device *bdev = vmf->vma->vm_private_data;
 
-	return vfio_pci_vmf_insert_pfn(&bdev->core_device, vmf, bad_pfn(vmf), 0);	/* BAD: V3 */
+	return vfio_pci_vmf_insert_pfn(&bdev->core_device, vmf, bad_pfn(vmf), 0); /* BAD: V3 */
 }
 
 static vm_fault_t bad_sometimes(struct vm_fault *vmf)
@@ -14,7 +14,7 @@ static vm_fault_t bad_sometimes(struct vm_fault *vmf)
 
 	if (bdev->ready)
 		down_read(&bdev->core_device.memory_lock);
-	ret = vfio_pci_vmf_insert_pfn(&bdev->core_device, vmf, bad_pfn(vmf), 0);	/* BAD: V3 */
+	ret = vfio_pci_vmf_insert_pfn(&bdev->core_device, vmf, bad_pfn(vmf), 0); /* BAD: V3 */
 	if (bdev->ready)
 		up_read(&bdev->core_device.memory_lock);
 	return ret;
@@ -30,7 +30,7 @@ static vm_fault_t bad_given_up(struct vm_fault *vmf)
 	up_read(&vdev->memory_lock);
 	if (!enabled)
 		return VM_FAULT_SIGBUS;
-	return vmf_insert_pfn(vmf->vma, vmf->address, bad_pfn(vmf));	/* BAD: V3 */
+	return vmf_insert_pfn(vmf->vma, vmf->address, bad_pfn(vmf)); /* BAD: V3 */
 }
 
 static vm_fault_t bad_other_lock(struct vm_fault *vmf)
@@ -39,7 +39,7 @@ static vm_fault_t bad_other_lock(struct vm_fault *vmf)
 	vm_fault_t ret = VM_FAULT_FALLBACK;
 
 	scoped_guard(rwsem_read, &bdev->map_lock)
-		ret = vfio_pci_vmf_insert_pfn(&bdev->core_device, vmf, bad_pfn(vmf), 0);	/* BAD: V3 */
+		ret = vfio_pci_vmf_insert_pfn(&bdev->core_device, vmf, 0, 0); /* BAD: V3 */
 	return ret;
 }
 
@@ -49,5 +49,5 @@ static vm_fault_t bad_blind(struct vm_fault *vmf)
 	struct bad_device *bdev = vmf->vma->vm_private_data;
 
 	guard(rwsem_read)(&bdev->core_device.memory_lock);
-	return vmf_insert_pfn(vmf->vma, vmf->address, bad_pfn(vmf));	/* BAD: V3 */
+	return vmf_insert_pfn(vmf->vma, vmf->address, bad_pfn(vmf)); /* BAD: V3 */
 }
