@@ -131,6 +131,8 @@ trap 'exit 143' TERM HUP
 run_logged() {
 	local log=$1 limit=$2 what=$3 rc=0 start now last=0
 	shift 3
+	# Waiting for others who build on the same machine does not count.
+	[ -z "${KIT_BUILD_LOCK:-}" ] || limit=$((limit + 7200))
 	mkdir -p "$(dirname "$log")"
 	start=$SECONDS
 	say "$what (log: ${log#"$KIT_ROOT"/})"
@@ -258,4 +260,25 @@ tree_has_work() {
 	[ "$(kgit -C "$1" config --get kit.busy)" != yes ] || return 1
 	[ "$(kgit -C "$1" rev-parse HEAD)" != "$(kgit -C "$1" config --get kit.head)" ] ||
 		! kgit -C "$1" diff --quiet HEAD --
+}
+
+# config_misses WANTED CONFIG: the symbols of the fragment WANTED that do not
+# have the value asked for in CONFIG, on one line; nothing when all have.
+config_misses() {
+	awk '
+		function value(line) { return substr(line, index(line, "=") + 1) }
+		FNR == 1 { file++ }
+		/^# CONFIG_[A-Za-z0-9_]* is not set/ { sub(/^# /, ""); sub(/ is not set/, "=n") }
+		!/^CONFIG_/ { next }
+		{ split($0, part, "="); name = part[1] }
+		file == 1 { want[name] = value($0); next }
+		{ got[name] = value($0) }
+		END {
+			for (name in want) {
+				have = name in got ? got[name] : "n"
+				if (have != want[name])
+					out = out ", " name "=" want[name] " (is " have ")"
+			}
+			print substr(out, 3)
+		}' "$1" "$2"
 }
