@@ -34,3 +34,13 @@ void *vpk_arch_sysdata(void)
 {
 	return NULL;
 }
+
+/**
+ * vpk_arch_quiet() - keep the PCI core's messages off a slow console
+ * @on: from here on, or no more
+ *
+ * The console of this architecture keeps up.
+ */
+void vpk_arch_quiet(bool on)
+{
+}

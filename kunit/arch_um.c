@@ -5,6 +5,7 @@
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
 #include <linux/logic_iomem.h>
+#include <linux/printk.h>
 #include <linux/sizes.h>
 
 #include "vfio_pci_kunit.h"
@@ -61,4 +62,17 @@ int vpk_arch_window(struct resource *window)
 void *vpk_arch_sysdata(void)
 {
 	return NULL;
+}
+
+/**
+ * vpk_arch_quiet() - keep the PCI core's messages off a slow console
+ * @on: from here on, or no more
+ *
+ * UML drops console output that its reader does not take in time, results of
+ * tests included, and a bus that comes and goes for each test makes far more
+ * of it than the results. On the other architectures all of it is shown.
+ */
+void vpk_arch_quiet(bool on)
+{
+	suppress_printk = on;
 }

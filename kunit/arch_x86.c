@@ -41,3 +41,13 @@ void *vpk_arch_sysdata(void)
 {
 	return &vpk_sysdata;
 }
+
+/**
+ * vpk_arch_quiet() - keep the PCI core's messages off a slow console
+ * @on: from here on, or no more
+ *
+ * The console of this architecture keeps up.
+ */
+void vpk_arch_quiet(bool on)
+{
+}

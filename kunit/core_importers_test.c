@@ -359,9 +359,10 @@ static void vpk_importer_o_path(struct kunit *test)
 
 static int vpk_importers_init(struct kunit *test)
 {
-	vpk_case_init(test);
+	int ret = vpk_case_init(test);
+
 	vpk_need_importers(test);
-	return 0;
+	return ret;
 }
 
 static struct kunit_case vpk_importers_cases[] = {

@@ -47,6 +47,19 @@ static void vpk_put_dmabuf(void *data)
 }
 
 /**
+ * vpk_put_later() - put a DMABUF when the test ends
+ * @test: the test
+ * @dmabuf: from vpk_try_export()
+ *
+ * Context: the test's thread.
+ */
+void vpk_put_later(struct kunit *test, struct dma_buf *dmabuf)
+{
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, vpk_put_dmabuf,
+							dmabuf), 0);
+}
+
+/**
  * vpk_try_export() - VFIO_DEVICE_FEATURE_DMA_BUF
  * @fn: the function, open
  * @index: region index
@@ -102,8 +115,7 @@ struct dma_buf *vpk_export(struct kunit *test, struct vpk_function *fn,
 
 	dmabuf = vpk_try_export(fn, index, &range, 1);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dmabuf);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, vpk_put_dmabuf,
-							dmabuf), 0);
+	vpk_put_later(test, dmabuf);
 	return dmabuf;
 }
 

@@ -19,6 +19,10 @@ struct dma_buf *vpk_try_export(struct vpk_function *fn, unsigned int index,
 	return ERR_PTR(-ENOTTY);
 }
 
+void vpk_put_later(struct kunit *test, struct dma_buf *dmabuf)
+{
+}
+
 struct dma_buf *vpk_export(struct kunit *test, struct vpk_function *fn,
 			   unsigned int index, u64 off, u64 len)
 {

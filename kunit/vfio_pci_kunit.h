@@ -392,6 +392,7 @@ void vpk_need_importers(struct kunit *test);
 struct dma_buf *vpk_try_export(struct vpk_function *fn, unsigned int index,
 			       const struct vfio_region_dma_range *ranges,
 			       unsigned int nr_ranges);
+void vpk_put_later(struct kunit *test, struct dma_buf *dmabuf);
 struct dma_buf *vpk_export(struct kunit *test, struct vpk_function *fn,
 			   unsigned int index, u64 off, u64 len);
 struct vpk_importer *vpk_importer_attach(struct kunit *test,
@@ -460,5 +461,6 @@ void vpk_case_exit(struct kunit *test);
 /* arch_*.c: what differs between UML, x86 and the rest */
 int vpk_arch_window(struct resource *window);
 void *vpk_arch_sysdata(void);
+void vpk_arch_quiet(bool on);
 
 #endif /* VFIO_PCI_KUNIT_H */

@@ -77,6 +77,14 @@ static void wrapper_path(struct kunit *test)
 	vpk_path_check(test, map);
 }
 
+/* Review finding 2: a reader while VFIO_DEVICE_RESET goes from D3hot to D0. */
+static void wrapper_reader_in_d0(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &wrapper_function, DRIVER);
+
+	vpk_reader_in_d0_check(test, vpk_map(test, fn, BAR, 0, PAGE_SIZE));
+}
+
 /* C1: a mapping keeps the device open after its file is closed. */
 static void wrapper_close(struct kunit *test)
 {
@@ -272,6 +280,7 @@ static struct kunit_case wrapper_cases[] = {
 	KUNIT_CASE(wrapper_opts_out_in_time),
 	KUNIT_CASE(wrapper_maps_dmabufs_only),
 	KUNIT_CASE_PARAM(wrapper_path, vpk_path_gen_params),
+	KUNIT_CASE(wrapper_reader_in_d0),
 	KUNIT_CASE(wrapper_close),
 	KUNIT_CASE(wrapper_hides_in_region_info),
 	KUNIT_CASE(wrapper_hides_in_read_and_write),
