@@ -5,13 +5,19 @@
 # the kernel's build reads is Kbuild.
 
 # Settings: make verify BASE=7.2, or from the environment.
-export BASE ?= 7.3
-export VARIANT KDIR KSRC KIT_CACHE KIT_JOBS
+BASE ?= 7.3
+# A shell that is not bash leaves ~ as it is here.
+override VARIANT := $(patsubst ~/%,$(HOME)/%,$(VARIANT))
+override KDIR := $(patsubst ~/%,$(HOME)/%,$(KDIR))
+override KSRC := $(patsubst ~/%,$(HOME)/%,$(KSRC))
+override DEST := $(patsubst ~/%,$(HOME)/%,$(DEST))
+export BASE VARIANT DEVICE KDIR KSRC
+export KIT_BASE = $(BASE)
 
 .DEFAULT_GOAL := help
 .PHONY: help
 help: ## this list
-	@echo "usage: make TARGET [BASE=7.3|7.2] [VARIANT=name or folder] [KDIR=kernel tree] [KSRC=source]"
+	@echo "usage: make TARGET [BASE=7.3|7.2] [VARIANT=name or folder] [KSRC=kernel source]"
 	@echo
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
@@ -25,13 +31,46 @@ verify: ## the main job: every revocation path, for every variant, in a guest
 check: ## all tests of this project
 	@scripts/check
 
+.PHONY: kunit
+kunit: ## KUnit suites of the core and the variants; ARCH=uml, x86_64 or arm64
+	@scripts/kunit-run $(if $(ARCH),--arch "$(ARCH)") $(if $(VARIANT),--variant "$(call folder,$(VARIANT))")
+
+.PHONY: selftests
+selftests: ## the kernel's own VFIO selftests, unpatched and patched
+	@scripts/run-kernel-selftests $(BASE)
+
 .PHONY: check-series
-check-series: ## the patch series applies, builds and is clean
+check-series: ## each patch is clean, and the series builds without a new warning
 	@scripts/check-series $(BASE)
 
+.PHONY: bisect-check
+bisect-check: ## drivers/vfio builds without a new warning after each patch
+	@scripts/check-series --each $(BASE)
+
+# A variant by its name, or the folder of a driver.
+folder = $(if $(wildcard variants/$(1)/main.c),variants/$(1),$(1))
+
 .PHONY: lint
-lint: ## scripts and files of this project are clean
+lint: ## static checks of this project, or of the driver VARIANT
+ifneq ($(VARIANT),)
+	@scripts/lint-variant "$(call folder,$(VARIANT))"
+else
 	@scripts/check-scripts
+	@scripts/lint-variant --self-test
+	@scripts/lint-variant variants/*/
+endif
+
+.PHONY: new-variant
+new-variant: ## begin a driver: NAME= FROM=wrapper|remap|dmabuf DEST=folder
+	@scripts/new-variant $(foreach v,NAME FROM DEST VENDOR DEVICE,$(if $($(v)),$(v)="$($(v))"))
+
+.PHONY: htmldocs
+htmldocs: ## the manual, as a site in build/docs/html
+	@scripts/htmldocs
+
+.PHONY: docs-publish
+docs-publish: ## the manual as a folder for any web server: DEST=folder
+	@scripts/docs-publish "$(DEST)"
 
 .PHONY: source
 source: ## get the kernel source and make the grafted tree build/linux-BASE
