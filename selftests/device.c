@@ -314,6 +314,7 @@ static void read_maps(struct kit_dev *dev)
 				continue;
 			snprintf(want, sizeof(want), "/dmabuf:vfio:%s:", dev->bdf);
 			page->named = strstr(line, want);
+			page->area->by_hand = !page->named;
 		}
 	}
 	fclose(f);
@@ -339,8 +340,10 @@ void kit_dev_map(struct kit_dev *dev, bool probe)
 			add_page(dev, area, offset, map_at(dev, area, offset, KIT_PAGE), true);
 		}
 		for (j = 0; j < n && dev->nr_hammer < KIT_MAX_HAMMER; j += n > 1 ? n - 1 : 1)
-			dev->hammer[dev->nr_hammer++] =
-				map_at(dev, area, area->offset + at[j] * KIT_PAGE, KIT_PAGE);
+			dev->hammer[dev->nr_hammer++] = (struct kit_page){
+				.area = area,
+				.va = map_at(dev, area, area->offset + at[j] * KIT_PAGE, KIT_PAGE),
+			};
 	}
 	for (i = 0; i < dev->nr_areas && probe; i++)
 		mark_ram(dev, &dev->areas[i]);
@@ -485,14 +488,16 @@ static void *hammer(void *arg)
 	return NULL;
 }
 
-void kit_hammer_start(struct kit_hammer *h, struct kit_dev **dev, int devs)
+void kit_hammer_start(struct kit_hammer *h, struct kit_dev **dev, int devs, bool by_hand)
 {
 	int i, j;
 
 	memset(h, 0, sizeof(*h));
 	for (i = 0; i < devs; i++) {
 		for (j = 0; j < dev[i]->nr_hammer && h->pages < KIT_MAX_HAMMER * 4; j++) {
-			h->page[h->pages] = dev[i]->hammer[j];
+			if (dev[i]->hammer[j].area->by_hand != by_hand)
+				continue;
+			h->page[h->pages] = dev[i]->hammer[j].va;
 			h->dev[h->pages] = i;
 			kit_try_read(h->page[h->pages], &h->before[h->pages]);
 			h->pages++;

@@ -26,6 +26,7 @@ struct kit_area {
 	u64 file_offset;	/* of the region, in the device fd */
 	bool writable;
 	bool ram;		/* reads give what was written */
+	bool by_hand;		/* mapped by the driver, not in a DMABUF */
 	int dmabuf;		/* exported, or -1 */
 };
 
@@ -51,7 +52,7 @@ struct kit_dev {
 	struct kit_area areas[KIT_MAX_AREAS];
 	struct kit_page pages[KIT_MAX_PAGES];
 	struct kit_map maps[KIT_MAX_PAGES];
-	char *hammer[KIT_MAX_HAMMER];
+	struct kit_page hammer[KIT_MAX_HAMMER];
 	int nr_areas, nr_pages, nr_maps, nr_hammer;
 	int importers;		/* areas whose DMABUF is mapped in the IOAS */
 	char why_no_dmabuf[80];
@@ -70,7 +71,10 @@ struct kit_seg {
 	bool ones;		/* all-ones was read, where it was not before */
 };
 
-/* A thread that reads mapped pages as fast as it can. */
+/*
+ * A thread that reads mapped pages as fast as it can: pages in DMABUFs, or
+ * those mapped by hand, since it waits for the first page that blocks.
+ */
 struct kit_hammer {
 	pthread_t thread;
 	char *page[KIT_MAX_HAMMER * 4];
@@ -115,7 +119,7 @@ int kit_region_export(struct kit_dev *dev, u32 region, u64 offset, u64 size);
 u8 kit_find_cap(struct kit_dev *dev, u8 id);
 const char *kit_page_name(const struct kit_page *page);
 
-void kit_hammer_start(struct kit_hammer *h, struct kit_dev **dev, int devs);
+void kit_hammer_start(struct kit_hammer *h, struct kit_dev **dev, int devs, bool by_hand);
 void kit_hammer_stop(struct kit_hammer *h);
 
 /* Wait until it has read @more pages, or @seconds have passed: did it? */

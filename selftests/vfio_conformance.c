@@ -58,7 +58,7 @@ struct cell {
 	const char *bdf[EV_MAX_DEVS];
 	int devs;
 	struct iommu *iommu;
-	struct kit_hammer hammer;
+	struct kit_hammer hammer[2];	/* of DMABUFs, of what is mapped by hand */
 	struct check check[MAX_CHECKS];
 	int checks;
 	struct ev ev[TRACE_MAX_EVENTS];
@@ -414,14 +414,20 @@ static void check_gone(struct cell *cell)
 {
 	struct kit_page *page;
 	int i, j, alive = 0;
+	long before;
 	u32 val;
 
 	for (i = 0; i < cell->devs; i++) {
 		for (j = 0; j < cell->dev[i].nr_pages; j++) {
 			page = &cell->dev[i].pages[j];
-			if (!kit_try_read(page->va, &val))
+			before = kit_faults();
+			if (!kit_try_read(page->va, &val) || alive++)
 				continue;
-			if (!alive++)
+			if (kit_faults() > before)
+				check(cell, CK_ACCESS, ST_FAIL, by_hand(page) ? "V3" : "C3",
+				      "%s was mapped again by a fault while revoked (read 0x%x)",
+				      kit_page_name(page), val);
+			else
 				check(cell, CK_ZAP, ST_FAIL, zap_rule(cell, page),
 				      "%s is still mapped while revoked (read 0x%x)",
 				      kit_page_name(page), val);
@@ -488,55 +494,96 @@ static void check_back(struct cell *cell, bool was_reset)
 		      pages(cell), ram);
 }
 
-/* Accesses of the hammering thread that lie wholly in [from, to]. */
-static void check_hammer(struct cell *cell, double from, double to)
+/* What one hammering thread saw between @from and @to. */
+struct seen {
+	unsigned long blocked, buses, inside;
+	double longest;
+	bool ones;
+};
+
+static void look(struct cell *cell, struct kit_hammer *h, double from, double to,
+		 struct seen *seen)
 {
-	unsigned long blocked = 0, buses = 0, inside = 0;
-	struct kit_hammer *h = &cell->hammer;
-	double longest = 0;
-	bool ones = false;
 	int i;
 
-	if (!h->pages)
-		return;
 	for (i = 0; i < h->segs; i++) {
 		struct kit_seg *s = &h->seg[i];
 
-		if (s->ones && s->to > cell->begin)
-			ones = true;
 		if (s->to < cell->begin || s->from > cell->end)
 			continue;
+		seen->ones |= s->ones;
 		if (s->seen == SEEN_SIGBUS) {
-			buses += s->count;
+			seen->buses += s->count;
 			continue;
 		}
 		if (s->seen == SEEN_BLOCKED) {
-			blocked++;
-			if (s->to - s->from > longest)
-				longest = s->to - s->from;
+			seen->blocked++;
+			if (s->to - s->from > seen->longest)
+				seen->longest = s->to - s->from;
 		}
+		/* Reads that lie wholly in it; those on its edges tell nothing. */
 		if ((s->from >= from && s->first_to <= to) ||
 		    (s->last_from >= from && s->to <= to) ||
 		    (s->count > 2 && s->from < from && s->to > to && to - from > 0.01))
-			inside += s->count;
+			seen->inside += s->count;
 	}
-	if (h->overflow)
-		check(cell, CK_ACCESS, ST_FAIL, "C3",
-		      "the hammering thread saw more changes than can be noted");
-	else if (ones)
-		check(cell, CK_ACCESS, ST_FAIL, "C3",
-		      "the hammering thread read all-ones: it reached a device that was off");
-	else if (inside)
-		check(cell, CK_ACCESS, ST_FAIL, "C3",
-		      "%lu reads of the hammering thread completed while the device was touched",
-		      inside);
-	else if (blocked)
+}
+
+static void check_hammer(struct cell *cell, double from, double to)
+{
+	static const char * const rules[] = { "C3", "V3" };
+	struct kit_hammer *h;
+	struct seen seen = { };
+	int i, bad = 0;
+
+	for (i = 0; i < 2; i++) {
+		unsigned long inside = seen.inside;
+
+		h = &cell->hammer[i];
+		look(cell, h, from, to, &seen);
+		if (h->overflow)
+			check(cell, CK_ACCESS, ST_FAIL, rules[i],
+			      "the hammering thread saw more changes than can be noted");
+		else if (seen.ones)
+			check(cell, CK_ACCESS, ST_FAIL, rules[i],
+			      "the hammering thread read all-ones: the device was off");
+		else if (seen.inside > inside)
+			check(cell, CK_ACCESS, ST_FAIL, rules[i],
+			      "%lu reads of the hammering thread while the device was touched",
+			      seen.inside - inside);
+		else
+			continue;
+		bad++;
+	}
+	if (bad)
+		return;
+	if (seen.blocked)
 		check(cell, CK_ACCESS, ST_OK, "C3",
-		      "the hammering thread blocked (longest %.0f ms), %lu SIGBUS", longest * 1e3,
-		      buses);
-	else
+		      "the hammering thread blocked (longest %.0f ms), %lu SIGBUS",
+		      seen.longest * 1e3, seen.buses);
+	else if (cell->hammer[0].pages || cell->hammer[1].pages)
 		check(cell, CK_ACCESS, ST_OK, "C3",
-		      "the hammering thread read nothing meanwhile, %lu SIGBUS", buses);
+		      "the hammering thread read nothing meanwhile, %lu SIGBUS", seen.buses);
+}
+
+static void hammers_start(struct cell *cell)
+{
+	int i;
+
+	for (i = 0; i < 2; i++)
+		kit_hammer_start(&cell->hammer[i], cell->devp, cell->devs, i);
+}
+
+static bool hammers_wait(struct cell *cell, double seconds)
+{
+	return kit_hammer_wait(&cell->hammer[0], 32, seconds) &&
+	       kit_hammer_wait(&cell->hammer[1], 32, seconds);
+}
+
+static void hammers_stop(struct cell *cell)
+{
+	kit_hammer_stop(&cell->hammer[0]);
+	kit_hammer_stop(&cell->hammer[1]);
 }
 
 static void check_order(struct cell *cell, const struct ev *ev, int n, struct order_spec spec)
@@ -647,7 +694,8 @@ static bool of_another(struct cell *cell, const char *text)
 	const char *at = strstr(text, "vfio_conformanc/");
 	pid_t pid = at ? atoi(strchr(at, '/') + 1) : 0;
 
-	return pid && pid != getpid() && pid != cell->hammer.tid;
+	return pid && pid != getpid() && pid != cell->hammer[0].tid &&
+	       pid != cell->hammer[1].tid;
 }
 
 static void check_kmsg(struct cell *cell)
@@ -735,8 +783,8 @@ static void run_path(struct cell *cell)
 	prepare_devs(cell);
 	if (path->prepare)
 		path->prepare(cell);
-	kit_hammer_start(&cell->hammer, cell->devp, cell->devs);
-	kit_hammer_wait(&cell->hammer, 32, 2);
+	hammers_start(cell);
+	hammers_wait(cell, 2);
 	trace_clear(&opt.trace);
 
 	cell->begin = kit_now();
@@ -750,7 +798,7 @@ static void run_path(struct cell *cell)
 	cell->in = cell->evs;
 	if (path->leave) {
 		check_gone(cell);
-		kit_hammer_wait(&cell->hammer, 32, 2);
+		hammers_wait(cell, 2);
 		cell->middle = kit_now();
 		err = path->leave(cell);
 		if (err) {
@@ -765,16 +813,16 @@ static void run_path(struct cell *cell)
 	if (path->leave)
 		check_order(cell, cell->ev + cell->in, cell->evs - cell->in, path->out);
 	check_back(cell, !path->leave && !path->prepare);
-	if (!kit_hammer_wait(&cell->hammer, 32, 5))
+	if (!hammers_wait(cell, 5))
 		check(cell, CK_REFAULT, ST_FAIL, "C3", "the hammering thread hangs");
-	kit_hammer_stop(&cell->hammer);
+	hammers_stop(cell);
 	touched(cell, &from, &to);
 	check_hammer(cell, from, to);
 	check_mapping(cell);
 	check_importers(cell);
 	return;
 stop:
-	kit_hammer_stop(&cell->hammer);
+	hammers_stop(cell);
 }
 
 static bool sees_close(struct cell *cell)
@@ -801,8 +849,8 @@ static void run_close(struct cell *cell)
 	prepare_devs(cell);
 	for (i = 0; i < dev->nr_areas; i++)
 		close(dev->areas[i].dmabuf);
-	kit_hammer_start(&cell->hammer, cell->devp, cell->devs);
-	kit_hammer_wait(&cell->hammer, 32, 2);
+	hammers_start(cell);
+	hammers_wait(cell, 2);
 	trace_clear(&opt.trace);
 	cell->begin = kit_now();
 	close(dev->vdev->fd);
@@ -825,8 +873,8 @@ static void run_close(struct cell *cell)
 	      "the mapping keeps the device open");
 
 	check_mapping(cell);
-	kit_hammer_wait(&cell->hammer, 32, 2);
-	kit_hammer_stop(&cell->hammer);
+	hammers_wait(cell, 2);
+	hammers_stop(cell);
 	kit_dev_unmap(dev, 1, dev->nr_maps);
 	closed = sees_close(cell);
 	check(cell, CK_ORDER, closed ? ST_FAIL : ST_OK, "C1",
@@ -1030,12 +1078,13 @@ static void json_cell(FILE *f, const struct cell *cell)
 			ev_name(e->kind), e->dev, e->arg, e->arg2, e->what ?: "");
 	}
 	fprintf(f, "],\"hammer\":[");
-	for (i = 0; i < cell->hammer.segs; i++) {
-		const struct kit_seg *s = &cell->hammer.seg[i];
+	for (i = 0; i < cell->hammer[0].segs + cell->hammer[1].segs; i++) {
+		int t = i >= cell->hammer[0].segs;
+		const struct kit_seg *s = &cell->hammer[t].seg[t ? i - cell->hammer[0].segs : i];
 
-		fprintf(f, "%s[\"%s\",%.3f,%.3f,%lu,%d]", i ? "," : "",
+		fprintf(f, "%s[\"%s\",%.3f,%.3f,%lu,%d,%d]", i ? "," : "",
 			s->ones ? "ones" : seen[s->seen], ms(cell, s->from), ms(cell, s->to),
-			s->count, s->dev);
+			s->count, s->dev, t);
 	}
 	fprintf(f, "]}\n");
 }
