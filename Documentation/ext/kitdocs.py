@@ -180,8 +180,10 @@ class Timeline(KitDirective):
                     "fixture's event log, which the tracepoints feed. It has no times.")
         if "events" in tl:
             kernel = f", Linux {tl['kernel']}" if tl.get("kernel") else ""
-            return (f"Recorded by ``make verify`` with plain vfio-pci on an emulated "
-                    f"``{tl['device']}``{kernel}: tracepoints and kprobe events of the guest, and "
+            device = f"an emulated ``{tl['device']}``"
+            if tl["device"] == "slot":
+                device = "an emulated slot of two functions"
+            return (f"Recorded by ``make verify`` with plain vfio-pci on {device}{kernel}: tracepoints and kprobe events of the guest, and "
                     "what a hammering reader thread saw. Times in milliseconds; rows are not to "
                     "scale.")
         return tl.get("source", "A story, not a recording.")
