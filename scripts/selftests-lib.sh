@@ -30,7 +30,7 @@ plan_begin() {
 		t() {
 			local suite=$1 limit=$2 driver=$3 device=$4
 			shift 4
-			run_test --results "$RESULTS" --timeout "$limit" --suite "$suite" \
+			run_test --results "$RESULTS" --timeout "$limit" --suite "$suite" --tries 3 \
 				--driver "$driver" --device "$device" -- "$@"
 		}
 	EOF

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Copyright (C) 2026 The VFIO variant-driver kit authors
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/limits.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "access.h"
+
+const char *kit_bdf;
+
+void kit_args(int *argc, char **argv)
+{
+	const char *last = *argc > 1 ? argv[*argc - 1] : "";
+	unsigned int domain, bus, slot, fn;
+
+	if (sscanf(last, "%x:%x:%x.%x", &domain, &bus, &slot, &fn) == 4) {
+		kit_bdf = last;
+		(*argc)--;
+		argv[*argc] = NULL;
+	} else {
+		kit_bdf = getenv("VFIO_SELFTESTS_BDF");
+	}
+	if (!kit_bdf)
+		ksft_exit_skip("no device: the last argument is its address, as 0000:01:00.0\n");
+}
+
+void kit_open(struct kit_dev *dev, struct iommu **iommu)
+{
+	int err;
+
+	if (!*iommu)
+		*iommu = iommu_init(MODE_IOMMUFD);
+	err = kit_dev_open(dev, kit_bdf, *iommu);
+	VFIO_ASSERT_EQ(err, 0, "%s cannot be opened: %s\n", kit_bdf, strerror(-err));
+	kit_dev_find_areas(dev);
+}
+
+void kit_close(struct kit_dev *dev, struct iommu *iommu)
+{
+	if (dev->vdev) {
+		if (dev->vdev->fd >= 0)
+			close(dev->vdev->fd);
+		vfio_pci_device_free(dev->vdev);
+		dev->vdev = NULL;
+	}
+	if (iommu)
+		iommu_cleanup(iommu);
+}
+
+void *kit_map(struct kit_dev *dev, const struct kit_area *area, u64 offset, u64 size, int prot)
+{
+	void *va = mmap(NULL, size, prot, MAP_SHARED, dev->vdev->fd,
+			area->file_offset + area->offset + offset);
+
+	VFIO_ASSERT_NE(va, MAP_FAILED, "mmap of region %u at 0x%llx, 0x%llx bytes: %s\n",
+		       area->region, (unsigned long long)(area->offset + offset),
+		       (unsigned long long)size, strerror(errno));
+	return va;
+}
+
+/* Out of the way of most registers, as in device.c. */
+#define WORD	(KIT_PAGE_SIZE - 32)
+
+static bool holds_what_is_written(struct kit_dev *dev, struct kit_area *area)
+{
+	u64 at[] = { 0, area->size / 2 / KIT_PAGE_SIZE * KIT_PAGE_SIZE, area->size - KIT_PAGE_SIZE };
+	u64 tries[] = { 0x5aa5c33c0ff01234ULL, 0xa55a3cc3f00fedcbULL }, got = 0;
+	bool ram = area->writable;
+	int i, j;
+	char *va;
+
+	for (i = 0; i < 3 && ram; i++) {
+		va = kit_map(dev, area, at[i], KIT_PAGE_SIZE, PROT_READ | PROT_WRITE);
+		for (j = 0; j < 2 && ram; j++)
+			ram = kit_try_write64(va + WORD, tries[j]) &&
+			      kit_try_read64(va + WORD, &got) && got == tries[j];
+		munmap(va, KIT_PAGE_SIZE);
+	}
+	return ram;
+}
+
+struct kit_area *kit_best_area(struct kit_dev *dev)
+{
+	struct kit_area *best = NULL, *area;
+	int i;
+
+	for (i = 0; i < dev->nr_areas; i++) {
+		area = &dev->areas[i];
+		area->ram = holds_what_is_written(dev, area);
+		if (!best || area->ram > best->ram ||
+		    (area->ram == best->ram && area->size > best->size))
+			best = area;
+	}
+	return best;
+}
+
+bool kit_read_faults(const void *va, long *faults)
+{
+	long before = kit_faults();
+	u32 val;
+	bool ok;
+
+	ok = kit_try_read(va, &val);
+	*faults = kit_faults() - before;
+	return ok;
+}
+
+u64 kit_pattern(const struct kit_area *area, u64 offset)
+{
+	return 0x9e3779b97f4a7c15ULL * ((area->offset + offset) / KIT_PAGE_SIZE + 1) ^ area->region;
+}
+
+void kit_fill(const struct kit_area *area, char *va, u64 offset, u64 pages)
+{
+	u64 i;
+
+	for (i = 0; i < pages && area->ram; i++)
+		kit_try_write64(va + i * KIT_PAGE_SIZE + WORD,
+				kit_pattern(area, offset + i * KIT_PAGE_SIZE));
+}
+
+/* --- the paths ------------------------------------------------------- */
+
+static bool can_always(struct kit_dev *dev, char *why, size_t len)
+{
+	return true;
+}
+
+static int memory_off(struct kit_dev *dev)
+{
+	vfio_pci_cmd_clear(dev->vdev, PCI_COMMAND_MEMORY);
+	return 0;
+}
+
+static int memory_on(struct kit_dev *dev)
+{
+	vfio_pci_cmd_set(dev->vdev, PCI_COMMAND_MEMORY);
+	return 0;
+}
+
+static bool can_pm(struct kit_dev *dev, char *why, size_t len)
+{
+	if (kit_find_cap(dev, PCI_CAP_ID_PM))
+		return true;
+	snprintf(why, len, "no power management capability");
+	return false;
+}
+
+static void set_pm_state(struct kit_dev *dev, u16 state)
+{
+	u8 pm = kit_find_cap(dev, PCI_CAP_ID_PM);
+	u16 ctrl = vfio_pci_config_readw(dev->vdev, pm + PCI_PM_CTRL);
+
+	vfio_pci_config_writew(dev->vdev, pm + PCI_PM_CTRL,
+			       (ctrl & ~PCI_PM_CTRL_STATE_MASK) | state);
+}
+
+static int d3hot(struct kit_dev *dev)
+{
+	set_pm_state(dev, 3);
+	return 0;
+}
+
+/* Without No_Soft_Reset, memory is off after D3hot: the guest turns it on. */
+static int d0(struct kit_dev *dev)
+{
+	set_pm_state(dev, 0);
+	vfio_pci_cmd_set(dev->vdev, PCI_COMMAND_MEMORY);
+	return 0;
+}
+
+static bool can_runtime_pm(struct kit_dev *dev, char *why, size_t len)
+{
+	struct vfio_device_feature f = {
+		.argsz = sizeof(f),
+		.flags = VFIO_DEVICE_FEATURE_PROBE | VFIO_DEVICE_FEATURE_SET |
+			 VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY,
+	};
+
+	if (!ioctl(dev->vdev->fd, VFIO_DEVICE_FEATURE, &f))
+		return true;
+	snprintf(why, len, "no low-power feature: %s", strerror(errno));
+	return false;
+}
+
+static int set_feature(struct kit_dev *dev, u32 feature)
+{
+	struct vfio_device_feature f = {
+		.argsz = sizeof(f),
+		.flags = VFIO_DEVICE_FEATURE_SET | feature,
+	};
+
+	return ioctl(dev->vdev->fd, VFIO_DEVICE_FEATURE, &f) ? -errno : 0;
+}
+
+static int runtime_enter(struct kit_dev *dev)
+{
+	return set_feature(dev, VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY);
+}
+
+static int runtime_leave(struct kit_dev *dev)
+{
+	return set_feature(dev, VFIO_DEVICE_FEATURE_LOW_POWER_EXIT);
+}
+
+static bool can_flr(struct kit_dev *dev, char *why, size_t len)
+{
+	u8 exp = kit_find_cap(dev, PCI_CAP_ID_EXP);
+
+	if (exp && vfio_pci_config_readl(dev->vdev, exp + PCI_EXP_DEVCAP) & PCI_EXP_DEVCAP_FLR)
+		return true;
+	snprintf(why, len, "no FLR");
+	return false;
+}
+
+static int flr(struct kit_dev *dev)
+{
+	u8 exp = kit_find_cap(dev, PCI_CAP_ID_EXP);
+	u16 ctl = vfio_pci_config_readw(dev->vdev, exp + PCI_EXP_DEVCTL);
+
+	vfio_pci_config_writew(dev->vdev, exp + PCI_EXP_DEVCTL, ctl | PCI_EXP_DEVCTL_BCR_FLR);
+	return 0;
+}
+
+static bool can_reset(struct kit_dev *dev, char *why, size_t len)
+{
+	if (dev->vdev->info.flags & VFIO_DEVICE_FLAGS_RESET)
+		return true;
+	snprintf(why, len, "no function reset");
+	return false;
+}
+
+int kit_reset(struct kit_dev *dev)
+{
+	int tries = 100, err;
+
+	do {
+		err = __vfio_pci_device_reset(dev->vdev);
+		if (err == -EAGAIN)
+			usleep(10000);
+	} while (err == -EAGAIN && tries--);
+	return err;
+}
+
+static bool can_hot_reset(struct kit_dev *dev, char *why, size_t len)
+{
+	struct {
+		struct vfio_pci_hot_reset_info hdr;
+		struct vfio_pci_dependent_device dev[32];
+	} info = { .hdr.argsz = sizeof(info) };
+
+	if (ioctl(dev->vdev->fd, VFIO_DEVICE_GET_PCI_HOT_RESET_INFO, &info)) {
+		snprintf(why, len, "no hot reset: %s", strerror(errno));
+		return false;
+	}
+	if (!(info.hdr.flags & VFIO_PCI_HOT_RESET_FLAG_DEV_ID_OWNED)) {
+		snprintf(why, len, "a hot reset takes devices of others");
+		return false;
+	}
+	return true;
+}
+
+int kit_hot_reset(struct kit_dev *dev)
+{
+	struct vfio_pci_hot_reset reset = { .argsz = sizeof(reset) };
+	int tries = 100, err;
+
+	do {
+		err = ioctl(dev->vdev->fd, VFIO_DEVICE_PCI_HOT_RESET, &reset) ? -errno : 0;
+		/* Someone has memory_lock, or the PCI core's locks. */
+		if (err == -EAGAIN || err == -EBUSY)
+			usleep(10000);
+	} while ((err == -EAGAIN || err == -EBUSY) && tries--);
+	return err;
+}
+
+const struct kit_path kit_paths[] = {
+	{ "memory_disable", can_always, memory_off, memory_on },
+	{ "d3hot", can_pm, d3hot, d0 },
+	{ "runtime_pm", can_runtime_pm, runtime_enter, runtime_leave },
+	{ "flr", can_flr, flr, .resets = true },
+	{ "reset", can_reset, kit_reset, .resets = true },
+	{ "hot_reset", can_hot_reset, kit_hot_reset, .resets = true },
+};
+const int kit_nr_paths = ARRAY_SIZE(kit_paths);
+
+const struct kit_path *kit_path(const char *name)
+{
+	int i;
+
+	for (i = 0; i < kit_nr_paths; i++) {
+		if (!strcmp(kit_paths[i].name, name))
+			return &kit_paths[i];
+	}
+	return NULL;
+}
+
+int kit_fd_of(pid_t pid, int fd)
+{
+	int pidfd = syscall(__NR_pidfd_open, pid, 0), got;
+
+	if (pidfd < 0)
+		return -errno;
+	got = syscall(__NR_pidfd_getfd, pidfd, fd, 0);
+	if (got < 0)
+		got = -errno;
+	close(pidfd);
+	return got;
+}
