@@ -77,7 +77,7 @@ static int vpk_v4_mmap(struct vfio_device *core_vdev,
 				      vma->vm_end - vma->vm_start,
 				      vma->vm_page_prot);
 	else
-		vfio_pci_core_remap_pfn_range(vdev, vma, pfn);
+		ret = vfio_pci_core_remap_pfn_range(vdev, vma, pfn);
 	if (ret || !v4->race)
 		return ret;
 
@@ -223,6 +223,16 @@ static void vpk_v4_helper_unmapped(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
 }
 
+/* A private mapping is refused: it would be copied on write. */
+static void vpk_v4_helper_private(struct kunit *test)
+{
+	struct vpk_v4 v4 = {};
+	struct vpk_function *fn = vpk_v4_device(test, &v4);
+
+	KUNIT_EXPECT_EQ(test, vpk_try_mmap(test, fn, 0, PAGE_SIZE, PROT_READ,
+					   MAP_PRIVATE), -EINVAL);
+}
+
 /* No return to user mode in a kernel thread: .fault does it. */
 static void vpk_v4_helper_kernel_thread(struct kunit *test)
 {
@@ -242,6 +252,7 @@ static struct kunit_case vpk_v4_cases[] = {
 	KUNIT_CASE(vpk_v4_helper_memory_disabled),
 	KUNIT_CASE(vpk_v4_helper_trylock),
 	KUNIT_CASE(vpk_v4_helper_unmapped),
+	KUNIT_CASE(vpk_v4_helper_private),
 	KUNIT_CASE(vpk_v4_helper_kernel_thread),
 	{}
 };
