@@ -1305,7 +1305,7 @@ static void help(FILE *f)
 		"  --results FILE  write the lines there\n"
 		"  --emulated      the devices may be written to anywhere (never on real ones)\n"
 		"  --timeout S     for one path on one device, %d by default\n"
-		"  --one-by-one    one device after the other, not all at once\n"
+		"  --jobs N        so many devices at a time, 8 by default\n"
 		"  --self-test     only test the check of the order, without any device\n"
 		"\n"
 		"paths:\n", opt.timeout);
@@ -1333,15 +1333,14 @@ int main(int argc, char **argv)
 		{ "results", required_argument, NULL, 'r' },
 		{ "emulated", no_argument, NULL, 'e' },
 		{ "timeout", required_argument, NULL, 't' },
-		{ "one-by-one", no_argument, NULL, '1' },
+		{ "jobs", required_argument, NULL, 'j' },
 		{ "self-test", no_argument, NULL, 's' },
 		{ "help", no_argument, NULL, 'h' },
 		{ }
 	};
 	static struct target target[MAX_WORKERS];
-	int c, i, n = 0, err, status, bad = 0;
+	int c, i, n = 0, err, status, jobs = 8, bad = 0;
 	pthread_mutexattr_t attr;
-	bool one_by_one = false;
 	char line[96];
 
 	while ((c = getopt_long(argc, argv, "h", options, NULL)) != -1) {
@@ -1355,8 +1354,8 @@ int main(int argc, char **argv)
 		case 't':
 			opt.timeout = atoi(optarg);
 			break;
-		case '1':
-			one_by_one = true;
+		case 'j':
+			jobs = atoi(optarg);
 			break;
 		case 's':
 			return order_self_test() ? 1 : 0;
@@ -1390,12 +1389,12 @@ int main(int argc, char **argv)
 	if (err)
 		fprintf(stderr, "no kprobe events: %s\n", strerror(-err));
 	for (i = 0; i < n; i++) {
+		if (i >= jobs && wait(&status) > 0)
+			bad += !WIFEXITED(status) || WEXITSTATUS(status);
 		if (!fork()) {
 			prctl(PR_SET_PDEATHSIG, SIGKILL);
 			_exit(worker(&target[i]) ? 1 : 0);
 		}
-		if (one_by_one && wait(&status) > 0)
-			bad += !WIFEXITED(status) || WEXITSTATUS(status);
 	}
 	while (wait(&status) > 0)
 		bad += !WIFEXITED(status) || WEXITSTATUS(status);
