@@ -87,7 +87,9 @@ static ssize_t wrapper_vfio_write(struct vfio_device *core_vdev,
 				  const char __user *buf, size_t count,
 				  loff_t *ppos)
 {
-	ssize_t len = wrapper_vfio_clip(core_vdev, count, *ppos);
+	/* No detour for config space, where memory is disabled and enabled */
+	bool bar = VFIO_PCI_OFFSET_TO_INDEX(*ppos) < PCI_STD_NUM_BARS;
+	ssize_t len = bar ? wrapper_vfio_clip(core_vdev, count, *ppos) : count;
 
 	return len < 0 ? len : vfio_pci_core_write(core_vdev, buf, len, ppos);
 }
@@ -130,9 +132,8 @@ static int wrapper_vfio_get_dmabuf_phys(struct vfio_pci_core_device *vdev,
 }
 
 /*
- * An ioeventfd has the kernel write to a BAR. The core reads its offset from
- * user memory by itself: a check of it here would be of another copy, which
- * the user can change in between. It only saves time: do without it.
+ * An ioeventfd has the kernel write to a BAR. The core copies its offset from
+ * user memory: a check here would be of another copy. So do without it.
  */
 static long wrapper_vfio_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
 			       unsigned long arg)
