@@ -196,9 +196,8 @@ static int wrapper_vfio_probe(struct pci_dev *pdev, const struct pci_device_id *
 	wdev->visible = layout->visible ?: pci_resource_len(pdev, layout->bar) / 2;
 	wdev->core_device.pci_ops = &wrapper_vfio_pci_ops;
 	/*
-	 * No mapping is ever in the device's address_space. Say so between
-	 * vfio_alloc_device(), which sets the safe default, and registration:
-	 * after it a hot reset by way of another device may look (rule C4).
+	 * No mapping is ever in the device's address_space. To say so after
+	 * registration is too late: a hot reset may look at any time (C4).
 	 */
 	wdev->core_device.zap_bars_on_revoke = false;
 
