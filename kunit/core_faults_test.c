@@ -52,6 +52,7 @@ static void vpk_faults_mmap(struct kunit *test)
 	vpk_faults_on(test);
 	fn = vpk_faults_function(test);
 	vpk_bind(test, fn, VPK_DRIVER);
+	vpk_arch_quiet(true);
 	for (nth = 1; failed && nth < VPK_ENOUGH; nth++) {
 		long ret;
 
@@ -70,6 +71,7 @@ static void vpk_faults_mmap(struct kunit *test)
 		vpk_close(fn);
 		KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
 	}
+	vpk_arch_quiet(false);
 	KUNIT_EXPECT_FALSE_MSG(test, failed, "no end of allocations");
 	KUNIT_EXPECT_GT_MSG(test, failures, 2, "hardly anything failed");
 }
@@ -84,6 +86,7 @@ static void vpk_faults_open(struct kunit *test)
 	vpk_faults_on(test);
 	fn = vpk_faults_function(test);
 	vpk_bind(test, fn, VPK_DRIVER);
+	vpk_arch_quiet(true);
 	for (nth = 1; failed && nth < VPK_ENOUGH; nth++) {
 		int ret;
 
@@ -99,6 +102,7 @@ static void vpk_faults_open(struct kunit *test)
 		vpk_close(fn);
 		KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
 	}
+	vpk_arch_quiet(false);
 	KUNIT_EXPECT_FALSE_MSG(test, failed, "no end of allocations");
 	KUNIT_EXPECT_GT_MSG(test, failures, 2, "hardly anything failed");
 	vpk_open(test, fn);
@@ -117,6 +121,7 @@ static void vpk_faults_export(struct kunit *test)
 	fn = vpk_faults_function(test);
 	vpk_bind(test, fn, VPK_DRIVER);
 	vpk_open(test, fn);
+	vpk_arch_quiet(true);
 	for (nth = 1; failed && nth < VPK_ENOUGH; nth++) {
 		struct dma_buf *dmabuf;
 
@@ -133,6 +138,7 @@ static void vpk_faults_export(struct kunit *test)
 		vpk_expect_no_lock_held(test, fn);
 		KUNIT_EXPECT_TRUE(test, list_empty(&fn->vdev->dmabufs));
 	}
+	vpk_arch_quiet(false);
 	KUNIT_EXPECT_FALSE_MSG(test, failed, "no end of allocations");
 	KUNIT_EXPECT_GT_MSG(test, failures, 2, "hardly anything failed");
 	vpk_close(fn);
@@ -152,6 +158,7 @@ static void vpk_faults_probe(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, device_set_driver_override(&fn->pdev->dev,
 							 VPK_DRIVER), 0);
 	usage = atomic_read(&fn->pdev->dev.power.usage_count);
+	vpk_arch_quiet(true);
 	for (nth = 1; failed && nth < VPK_ENOUGH; nth++) {
 		int ret;
 
@@ -166,6 +173,7 @@ static void vpk_faults_probe(struct kunit *test)
 				    usage, "allocation %u", nth);
 		KUNIT_EXPECT_NULL(test, fn->pdev->dev.iommu_group);
 	}
+	vpk_arch_quiet(false);
 	KUNIT_EXPECT_FALSE_MSG(test, failed, "no end of allocations");
 	KUNIT_EXPECT_GT_MSG(test, failures, 2, "hardly anything failed");
 	vpk_bind(test, fn, VPK_DRIVER);

@@ -257,14 +257,15 @@ static void vpk_importer_idle(struct kunit *test)
 static void vpk_importer_born_revoked(struct kunit *test)
 {
 	struct vpk_importing on = {};
+	struct vpk_importer *importer;
 	struct dma_buf *dmabuf;
 
 	vpk_import(test, &on, 1);
 	KUNIT_EXPECT_EQ(test, vpk_memory(on.fn[0], false), 0);
 	dmabuf = vpk_export(test, on.fn[0], 0, 0, PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, vpk_memory(on.fn[0], true), 0);
-	KUNIT_EXPECT_EQ(test, vpk_importer_map(vpk_importer_attach(test,
-						on.fn[0], dmabuf, on.by)), 0);
+	importer = vpk_importer_attach(test, on.fn[0], dmabuf, on.by);
+	KUNIT_EXPECT_EQ(test, vpk_importer_map(importer), 0);
 }
 
 /* The importer gets the bus addresses of what was asked for. */
