@@ -91,7 +91,7 @@ def conformance_paths(root):
 def selftests(root):
     """[(program, [(test, comment)])] of kselftest_harness programs."""
     out = []
-    for path in sorted(glob.glob(root + "/selftests/*.c")):
+    for path in sorted(glob.glob(root + "/selftests/vfio/*.c")):
         text = read(path)
         found = [(f"{m.group(1)}.{m.group(2)}" if m.group(1) else m.group(2),
                   comment_before(text, m.start()))
@@ -298,7 +298,7 @@ class KitTests(KitDirective):
             out.append(self.listing(conformance_paths(self.root), "path"))
         elif kind == "selftests":
             for program, tests in selftests(self.root):
-                flag_source(self.env, os.path.join(self.root, "selftests", program + ".c"))
+                flag_source(self.env, os.path.join(self.root, "selftests", "vfio", program + ".c"))
                 out.append(self.section(program, [self.listing(tests, "selftest-" + program)]))
         if not out and kind != "selftests":
             self.warn(f"no tests of kind {kind}")
@@ -328,6 +328,25 @@ class KitPatch(KitDirective):
         head = self.parse([f"Patch {number} of {total}; touches " +
                            ", ".join(f"``{f}``" for f in files) + ". Its message:"])
         return [target] + head + [box]
+
+
+class KitMutants(KitDirective):
+    """The sabotages that the KUnit suites have to find."""
+
+    def run(self):
+        table = [".. list-table::", "   :header-rows: 1", "   :widths: 34 66", "",
+                 "   * - Name", "     - What it breaks"]
+        for path in sorted(glob.glob(self.root + "/kunit/mutants/*.patch")):
+            what = read(path).split("\n\n")[0].replace("\n", " ").strip()
+            table += [f"   * - ``{os.path.basename(path)[:-6]}``", f"     - {what}"]
+        for path in sorted(glob.glob(self.root + "/kunit/negative/*/main.c")):
+            m = re.search(r"/\*((?:[^*]|\*(?!/))*)\*/", read(path))
+            what = re.sub(r"\s+", " ", re.sub(r"(?m)^\s*\*+ ?", "", m.group(1)).strip().split("\n\n")[0])
+            table += [f"   * - ``{os.path.basename(os.path.dirname(path))}``", f"     - {what}"]
+        if len(table) == 6:
+            self.warn("no mutants")
+            return []
+        return self.parse(table)
 
 
 class KernelInclude(LiteralInclude):
@@ -429,6 +448,7 @@ def setup(app):
     app.add_directive("kit-scripts", KitScripts)
     app.add_directive("kit-tests", KitTests)
     app.add_directive("kit-patch", KitPatch)
+    app.add_directive("kit-mutants", KitMutants)
     app.add_directive("kernel-include", KernelInclude)
     app.add_directive("kit-make-help", KitMakeHelp)
     app.add_role("kunit", Kunit())
