@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# What scripts/run-selftests and scripts/run-kernel-selftests share: a guest
-# put together port by port, and its plan. Sourced after lib.sh:
+# What scripts/verify, scripts/run-selftests and scripts/run-kernel-selftests
+# share: a guest put together port by port, and its plan. Sourced after lib.sh:
 #
 #	plan_begin DIR		start a plan in DIR/plan
+#	plan_module KO		a module, loaded first; its name in $variants
 #	plan_modules KERNEL	the variants' modules, loaded first; names in $variants
 #	new_port		a root port, its PCI address in $addr
 #	add_device MODEL[,PROPERTIES] ADDRESS [,MORE]
@@ -38,6 +39,15 @@ plan_begin() {
 
 plan() { printf '%s\n' "$*" >>"$plan_dir/plan"; }
 
+plan_module() {
+	local name
+	name=$(basename "$1" .ko)
+	cp "$1" "$plan_dir/"
+	variants+=("$name")
+	modinfo -F alias "$1" | sed "s/^/$name /" >>"$plan_dir/aliases"
+	plan "load $name.ko"
+}
+
 # plan_modules KERNEL [NAME...]: all the variants that were built, or these.
 plan_modules() {
 	local kernel=$1 ko name
@@ -48,10 +58,7 @@ plan_modules() {
 		*kunit*|*_test|'*') continue ;;
 		esac
 		[ $# -eq 0 ] || [[ " $* " == *" ${name%-vfio-pci} "* ]] || continue
-		cp "$ko" "$plan_dir/"
-		variants+=("$name")
-		modinfo -F alias "$ko" | sed "s/^/$name /" >>"$plan_dir/aliases"
-		plan "load $name.ko"
+		plan_module "$ko"
 	done
 }
 
