@@ -168,6 +168,19 @@ static char *va_for(u64 offset, u64 align)
 	       (align == PAGE ? PAGE : 0);
 }
 
+/* Does the driver's mmap() fill the page tables at once? */
+static bool maps_at_once(void)
+{
+	char *va = map(NULL, 0, PAGE);
+	long faults = kit_faults();
+	bool no_fault;
+
+	touch(va);
+	no_fault = kit_faults() == faults;
+	munmap(va, PAGE);
+	return no_fault;
+}
+
 /* ---- N one-page mappings */
 
 static char *page_va[2 * MAX_MAPS];
@@ -825,12 +838,12 @@ int main(int argc, char **argv)
 	if (!cpus && !pud)
 		bench_first_mmap(argv[optind], iommu, region);
 	open_device(argv[optind], iommu, region);
+	/* This also makes page tables of the process, before the first sample. */
 	fprintf(out, "{\"type\":\"bench-info\",\"driver\":\"%s\",\"device\":\"%s\",\"region\":%u,"
-		"\"size\":%llu,\"tsc_overhead\":%llu,\"cpu_overhead\":%llu}\n", driver, device,
-		area->region, (unsigned long long)area->size,
-		(unsigned long long)tsc_overhead, (unsigned long long)cpu_overhead);
-	/* Page tables and slabs of the process, before the first sample. */
-	munmap(map(NULL, 0, PAGE), PAGE);
+		"\"size\":%llu,\"at_once\":%s,\"tsc_overhead\":%llu,\"cpu_overhead\":%llu}\n",
+		driver, device, area->region, (unsigned long long)area->size,
+		maps_at_once() ? "true" : "false", (unsigned long long)tsc_overhead,
+		(unsigned long long)cpu_overhead);
 
 	for (i = 1; i <= cpus; i++)
 		contend(i, seconds);
