@@ -68,6 +68,10 @@ new-variant: ## begin a driver: NAME= FROM=wrapper|remap|dmabuf DEST=folder
 htmldocs: ## the manual, as a site in build/docs/html
 	@scripts/htmldocs
 
+.PHONY: docs-check
+docs-check: ## the manual's links, commands, names and spelling
+	@scripts/docs-check
+
 .PHONY: docs-publish
 docs-publish: ## the manual as a folder for any web server: DEST=folder
 	@scripts/docs-publish "$(DEST)"

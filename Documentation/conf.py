@@ -36,7 +36,7 @@ nitpick_ignore_regex = [(r"c:.*", r".*")]
 primary_domain = "c"
 highlight_language = "c"
 pygments_style = "friendly"
-pygments_dark_style = "native"
+pygments_dark_style = "monokai"
 smartquotes = False
 exclude_patterns = ["_build", "timelines", "ext", "_templates"]
 
@@ -52,5 +52,30 @@ html_copy_source = False
 html_theme_options = {
     "navigation_with_keys": True,
     "light_css_variables": {"color-brand-primary": "#0a5c9e", "color-brand-content": "#0a5c9e"},
-    "dark_css_variables": {"color-brand-primary": "#7ab8f5", "color-brand-content": "#7ab8f5"},
+    # All of them: the compiled style of Debian's furo has these for the theme
+    # that is chosen by hand only, not for a browser that asks for dark.
+    "dark_css_variables": {
+        "color-problematic": "#ee5151",
+        "color-foreground-primary": "#dadada",
+        "color-foreground-secondary": "#a5a9ae",
+        "color-foreground-muted": "#8b9096",
+        "color-foreground-border": "#666666",
+        "color-background-primary": "#131416",
+        "color-background-secondary": "#1a1c1e",
+        "color-background-hover": "#1e2124",
+        "color-background-hover--transparent": "#1e212400",
+        "color-background-border": "#303335",
+        "color-background-item": "#444444",
+        "color-brand-primary": "#7ab8f5",
+        "color-brand-content": "#7ab8f5",
+        "color-highlighted-background": "#083563",
+        "color-guilabel-background": "#08356380",
+        "color-guilabel-border": "#13395f80",
+        "color-api-keyword": "var(--color-foreground-secondary)",
+        "color-highlight-on-target": "#333300",
+        "color-admonition-background": "#18181a",
+        "color-card-border": "var(--color-background-secondary)",
+        "color-card-background": "#18181a",
+        "color-card-marginals-background": "var(--color-background-hover)",
+    },
 }
