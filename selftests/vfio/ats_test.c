@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A device with ATS: its resets go through the IOMMU driver, which has locks of
+ * its own below memory_lock. The test only does it all; lockdep is the judge,
+ * and what it says fails the run.
+ *
+ * usage: ats_test [HARNESS OPTIONS] BDF
+ *
+ * Copyright (C) 2026 The VFIO variant-driver kit authors
+ */
+#include <sys/mman.h>
+
+#include "access.h"
+#include "kselftest_harness.h"
+
+FIXTURE(ats) {
+	struct kit_dev dev;
+	struct iommu *iommu;
+};
+
+FIXTURE_VARIANT(ats) {
+	const char *path;
+};
+
+FIXTURE_VARIANT_ADD(ats, memory_disable) { .path = "memory_disable" };
+FIXTURE_VARIANT_ADD(ats, d3hot) { .path = "d3hot" };
+FIXTURE_VARIANT_ADD(ats, flr) { .path = "flr" };
+FIXTURE_VARIANT_ADD(ats, reset) { .path = "reset" };
+FIXTURE_VARIANT_ADD(ats, hot_reset) { .path = "hot_reset" };
+
+FIXTURE_SETUP(ats)
+{
+	kit_open(&self->dev, &self->iommu);
+}
+
+FIXTURE_TEARDOWN(ats)
+{
+	kit_close(&self->dev, self->iommu);
+}
+
+/* PCI Express extended capabilities, through vfio's config region. */
+static u16 find_ext_cap(struct kit_dev *dev, u16 id)
+{
+	u16 at = 0x100;
+	int limit = 64;
+	u32 hdr;
+
+	while (at && limit--) {
+		hdr = vfio_pci_config_readl(dev->vdev, at);
+		if (!hdr || hdr == ~0U)
+			return 0;
+		if ((hdr & 0xffff) == id)
+			return at;
+		at = hdr >> 20;
+	}
+	return 0;
+}
+
+TEST_F(ats, revoked_with_mappings_and_faults)
+{
+	const struct kit_path *path = kit_path(variant->path);
+	struct kit_area *area;
+	char why[80];
+	char *va;
+	u32 val;
+	int i;
+
+	if (!path->can(&self->dev, why, sizeof(why)))
+		SKIP(return, "%s", why);
+	if (!find_ext_cap(&self->dev, 0x0f))
+		SKIP(return, "no ATS capability");
+	area = kit_best_area(&self->dev);
+	ASSERT_NE(NULL, area);
+	va = kit_map(&self->dev, area, 0, area->size, PROT_READ | PROT_WRITE);
+	for (i = 0; i < 2; i++) {
+		ASSERT_TRUE(kit_try_read(va, &val));
+		ASSERT_EQ(0, path->enter(&self->dev));
+		if (path->leave)
+			ASSERT_EQ(0, path->leave(&self->dev));
+		EXPECT_TRUE(kit_try_read(va, &val));
+	}
+}
+
+int main(int argc, char **argv)
+{
+	kit_args(&argc, argv);
+	return test_harness_run(argc, argv);
+}

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Importers for real: a BAR of one device, exported as a DMABUF and mapped into
+ * an iommufd IOAS, and a second device (igb, with libvfio's driver) that reads
+ * and writes it by DMA. While the BAR is revoked nothing may arrive, afterwards
+ * it does again; the order of rule C3 is read from the tracepoints.
+ *
+ * usage: importer_test [HARNESS OPTIONS] BDF_OF_THE_IGB BDF
+ *
+ * Copyright (C) 2026 The VFIO variant-driver kit authors
+ */
+#include <errno.h>
+#include <linux/iommufd.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/sizes.h>
+
+#include "access.h"
+#include "trace.h"
+#include "kselftest_harness.h"
+
+#define RW	(PROT_READ | PROT_WRITE)
+#define LEN	256
+
+static const char *dma_bdf;
+
+FIXTURE(importer) {
+	struct kit_dev dev;
+	struct iommu *iommu;
+	struct vfio_pci_device *dma;
+	struct kit_area *area;
+	struct dma_region memory;
+	const struct kit_path *path;
+	char *va;
+	u64 iova, offset;
+	int dmabuf;
+	bool mapped;
+};
+
+FIXTURE_VARIANT(importer) {
+	const char *path;
+};
+
+FIXTURE_VARIANT_ADD(importer, memory_disable) { .path = "memory_disable" };
+FIXTURE_VARIANT_ADD(importer, runtime_pm) { .path = "runtime_pm" };
+FIXTURE_VARIANT_ADD(importer, reset) { .path = "reset" };
+FIXTURE_VARIANT_ADD(importer, hot_reset) { .path = "hot_reset" };
+
+typedef FIXTURE_DATA(importer) importer_self;
+
+static int map_dmabuf(importer_self *self)
+{
+	struct iommu_ioas_map_file map = {
+		.size = sizeof(map),
+		.flags = IOMMU_IOAS_MAP_READABLE | IOMMU_IOAS_MAP_WRITEABLE |
+			 IOMMU_IOAS_MAP_FIXED_IOVA,
+		.ioas_id = self->iommu->ioas_id,
+		.fd = self->dmabuf,
+		.iova = self->iova,
+		.length = SZ_64K,
+	};
+
+	return ioctl(self->iommu->iommufd, IOMMU_IOAS_MAP_FILE, &map) ? -errno : 0;
+}
+
+FIXTURE_SETUP(importer)
+{
+	char why[80];
+
+	kit_open(&self->dev, &self->iommu);
+	self->path = kit_path(variant->path);
+	if (!self->path->can(&self->dev, why, sizeof(why)))
+		SKIP(return, "%s", why);
+	self->area = kit_best_area(&self->dev);
+	if (!self->area || !self->area->ram || self->area->size < SZ_128K)
+		SKIP(return, "no BAR of memory");
+	self->offset = SZ_64K;
+	self->va = kit_map(&self->dev, self->area, self->offset, SZ_64K, RW);
+	self->dmabuf = kit_region_export(&self->dev, self->area->region,
+					 self->area->offset + self->offset, SZ_64K);
+	if (self->dmabuf < 0)
+		SKIP(return, "region %u cannot be exported: %s", self->area->region,
+		     strerror(-self->dmabuf));
+	self->iova = 0x100000000ULL;
+	if (map_dmabuf(self))
+		SKIP(return, "IOMMU_IOAS_MAP_FILE of the DMABUF: %s", strerror(errno));
+
+	self->dma = vfio_pci_device_init(dma_bdf, self->iommu);
+	if (!self->dma->driver.ops)
+		SKIP(return, "libvfio has no driver for %s", dma_bdf);
+	self->dma->driver.region = (struct dma_region){
+		.size = SZ_2M, .iova = 0x200000000ULL,
+		.vaddr = mmap(NULL, SZ_2M, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0),
+	};
+	iommu_map(self->iommu, &self->dma->driver.region);
+	self->memory = (struct dma_region){
+		.size = SZ_64K, .iova = 0x300000000ULL,
+		.vaddr = mmap(NULL, SZ_64K, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0),
+	};
+	iommu_map(self->iommu, &self->memory);
+	vfio_pci_driver_init(self->dma);
+}
+
+FIXTURE_TEARDOWN(importer)
+{
+	if (self->dma)
+		close(self->dma->fd);
+	kit_close(&self->dev, NULL);
+}
+
+/* DMA of @LEN bytes of @fill into the BAR: did they arrive? */
+static bool dma_lands(importer_self *self, int fill)
+{
+	char *mem = self->memory.vaddr;
+	int i;
+
+	memset(mem, fill, LEN);
+	/* Not all of what a bad transfer does is seen by the driver. */
+	vfio_pci_driver_memcpy(self->dma, self->memory.iova, self->iova, LEN);
+	for (i = 0; i < LEN; i++) {
+		if (((volatile char *)self->va)[i] != (char)fill)
+			return false;
+	}
+	return true;
+}
+
+/* Something into the BAR while it may not be accessed: what was there stays. */
+static void dma_into_nothing(importer_self *self, int fill)
+{
+	memset(self->memory.vaddr, fill, LEN);
+	vfio_pci_driver_memcpy(self->dma, self->memory.iova, self->iova, LEN);
+}
+
+static bool bar_holds(importer_self *self, int fill)
+{
+	int i;
+
+	for (i = 0; i < LEN; i++) {
+		if (((volatile char *)self->va)[i] != (char)fill)
+			return false;
+	}
+	return true;
+}
+
+TEST_F_TIMEOUT(importer, dma_stops_and_goes_on, 120)
+{
+	ASSERT_TRUE(dma_lands(self, 0x11)) TH_LOG("DMA to the BAR of another device does not work");
+
+	if (self->path->leave) {
+		ASSERT_EQ(0, self->path->enter(&self->dev));
+		dma_into_nothing(self, 0x22);
+		ASSERT_EQ(0, self->path->leave(&self->dev));
+		EXPECT_TRUE(bar_holds(self, 0x11)) TH_LOG("DMA landed while the BAR was revoked");
+	} else {
+		ASSERT_EQ(0, self->path->enter(&self->dev));
+	}
+	/* iommufd does not map it again by itself: the user does. */
+	if (!dma_lands(self, 0x33)) {
+		struct iommu_ioas_unmap unmap = {
+			.size = sizeof(unmap), .ioas_id = self->iommu->ioas_id,
+			.iova = self->iova, .length = SZ_64K,
+		};
+
+		ASSERT_EQ(0, ioctl(self->iommu->iommufd, IOMMU_IOAS_UNMAP, &unmap));
+		ASSERT_EQ(0, map_dmabuf(self));
+		EXPECT_TRUE(dma_lands(self, 0x44)) TH_LOG("no DMA after the BAR came back");
+	}
+}
+
+TEST_F_TIMEOUT(importer, order_in_the_trace, 60)
+{
+	const char *bdf[] = { self->dev.bdf };
+	int n, i, zap = -1, revoke = -1, unrevoke = -1;
+	static struct ev ev[TRACE_MAX_EVENTS];
+	struct trace trace = {};
+
+	if (trace_probes_add() || trace_start(&trace) || !trace.kit) {
+		trace_stop(&trace);
+		SKIP(return, "this kernel has no tracepoints of the core patch");
+	}
+	trace_clear(&trace);
+	ASSERT_EQ(0, self->path->enter(&self->dev));
+	if (self->path->leave)
+		ASSERT_EQ(0, self->path->leave(&self->dev));
+	n = trace_read(&trace, bdf, 1, syscall(__NR_gettid), ev, TRACE_MAX_EVENTS);
+	trace_stop(&trace);
+	for (i = 0; i < n; i++) {
+		if (ev[i].kind == EV_ZAP && zap < 0)
+			zap = i;
+		if (ev[i].kind == EV_REVOKE && revoke < 0)
+			revoke = i;
+		if (ev[i].kind == EV_UNREVOKE)
+			unrevoke = i;
+	}
+	ASSERT_LE(0, zap);
+	ASSERT_LT(zap, revoke);
+	ASSERT_LT(revoke, unrevoke);
+	/* DMABUFs, or the device's address_space */
+	EXPECT_LE(1, ev[zap].arg + ev[zap].arg2);
+	EXPECT_EQ(1, ev[revoke].arg);
+	EXPECT_EQ(1, ev[revoke].arg2) TH_LOG("the importer was not waited for");
+	EXPECT_EQ(1, ev[unrevoke].arg);
+}
+
+TEST_F(importer, mapping_while_revoked_is_refused)
+{
+	struct iommu_ioas_unmap unmap = {
+		.size = sizeof(unmap), .ioas_id = self->iommu->ioas_id,
+		.iova = self->iova, .length = SZ_64K,
+	};
+
+	if (!self->path->leave)
+		SKIP(return, "not revoked for longer than the call");
+	ASSERT_EQ(0, ioctl(self->iommu->iommufd, IOMMU_IOAS_UNMAP, &unmap));
+	ASSERT_EQ(0, self->path->enter(&self->dev));
+	EXPECT_NE(0, map_dmabuf(self));
+	ASSERT_EQ(0, self->path->leave(&self->dev));
+	EXPECT_EQ(0, map_dmabuf(self));
+}
+
+/* Close the device under the importer, the DMABUF, the IOAS: in each order. */
+TEST_F(importer, device_closes_under_the_importer)
+{
+	munmap(self->va, SZ_64K);
+	close(self->dev.vdev->fd);
+	self->dev.vdev->fd = -1;
+	EXPECT_NE(0, map_dmabuf(self));
+	memset(self->memory.vaddr, 0x55, LEN);
+	vfio_pci_driver_memcpy(self->dma, self->memory.iova, self->iova, LEN);
+	close(self->dmabuf);
+}
+
+TEST_F(importer, dmabuf_closes_under_the_importer)
+{
+	close(self->dmabuf);
+	EXPECT_TRUE(dma_lands(self, 0x66));
+	ASSERT_EQ(0, self->path->enter(&self->dev));
+	if (self->path->leave)
+		ASSERT_EQ(0, self->path->leave(&self->dev));
+}
+
+int main(int argc, char **argv)
+{
+	kit_args(&argc, argv);
+	if (argc < 2)
+		ksft_exit_skip("no second device to do DMA\n");
+	dma_bdf = argv[--argc];
+	argv[argc] = NULL;
+	return test_harness_run(argc, argv);
+}

@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Who lives how long: device, device fd, mappings, DMABUFs, driver and module,
+ * let go in every order. (Rules C1 and C6 of the contract.)
+ *
+ * usage: lifetime_test [HARNESS OPTIONS] BDF
+ *
+ * Copyright (C) 2026 The VFIO variant-driver kit authors
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/limits.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "access.h"
+#include "kselftest_harness.h"
+
+#define RW	(PROT_READ | PROT_WRITE)
+
+FIXTURE(lifetime) {
+	struct kit_dev dev;
+	struct iommu *iommu;
+	struct kit_area *area;
+	pid_t child;
+};
+
+FIXTURE_SETUP(lifetime)
+{
+	kit_open(&self->dev, &self->iommu);
+	self->area = kit_best_area(&self->dev);
+	if (!self->area || self->area->size < 4 * KIT_PAGE_SIZE)
+		SKIP(return, "no region of 4 pages or more that can be mapped");
+}
+
+FIXTURE_TEARDOWN(lifetime)
+{
+	if (self->child > 0) {
+		kill(self->child, SIGKILL);
+		waitpid(self->child, NULL, 0);
+	}
+	kit_close(&self->dev, NULL);
+}
+
+typedef FIXTURE_DATA(lifetime) lifetime_self;
+
+/* -EINVAL while someone has it open. */
+static int try_open(lifetime_self *self, struct kit_dev *dev)
+{
+	int err = kit_dev_open(dev, kit_bdf, self->iommu);
+
+	if (!err)
+		kit_close(dev, NULL);
+	return err;
+}
+
+static int write_sysfs(const char *path, const char *val)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, val, strlen(val)) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+TEST_F(lifetime, mapping_keeps_the_device_open)
+{
+	char *va = kit_map(&self->dev, self->area, 0, 2 * KIT_PAGE_SIZE, RW);
+	struct kit_dev again;
+	u32 val;
+
+	ASSERT_TRUE(kit_try_read(va, &val));
+	close(self->dev.vdev->fd);
+	self->dev.vdev->fd = -1;
+	EXPECT_TRUE(kit_try_read(va, &val));
+	EXPECT_TRUE(kit_try_read(va + KIT_PAGE_SIZE, &val));
+	EXPECT_NE(0, try_open(self, &again)) TH_LOG("the device has closed under a mapping");
+	/* A part of the mapping is enough, and so is a moved one. */
+	ASSERT_EQ(0, munmap(va, KIT_PAGE_SIZE));
+	EXPECT_NE(0, try_open(self, &again));
+	va = mremap(va + KIT_PAGE_SIZE, KIT_PAGE_SIZE, KIT_PAGE_SIZE, MREMAP_MAYMOVE | MREMAP_FIXED,
+		    mmap_reserve(KIT_PAGE_SIZE, KIT_PAGE_SIZE, 0));
+	ASSERT_NE(MAP_FAILED, va);
+	EXPECT_NE(0, try_open(self, &again));
+	ASSERT_EQ(0, munmap(va, KIT_PAGE_SIZE));
+	EXPECT_EQ(0, try_open(self, &again));
+}
+
+TEST_F(lifetime, mapping_of_a_child_keeps_the_device_open)
+{
+	char *va = kit_map(&self->dev, self->area, 0, KIT_PAGE_SIZE, RW);
+	struct kit_dev again;
+	int go[2], status;
+	char c;
+
+	ASSERT_EQ(0, pipe2(go, O_CLOEXEC));
+	self->child = fork();
+	ASSERT_GE(self->child, 0);
+	if (!self->child) {
+		u32 val;
+
+		close(self->dev.vdev->fd);
+		close(go[1]);
+		if (read(go[0], &c, 1) != 0)
+			_exit(2);
+		_exit(kit_try_read(va, &val) ? 0 : 1);
+	}
+	close(go[0]);
+	munmap(va, KIT_PAGE_SIZE);
+	close(self->dev.vdev->fd);
+	self->dev.vdev->fd = -1;
+	EXPECT_NE(0, try_open(self, &again));
+	close(go[1]);
+	ASSERT_EQ(self->child, waitpid(self->child, &status, 0));
+	self->child = 0;
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, try_open(self, &again));
+}
+
+TEST_F(lifetime, fd_passed_to_another_process)
+{
+	struct kit_dev again;
+	int go[2], status, fd;
+	char c;
+
+	ASSERT_EQ(0, pipe2(go, O_CLOEXEC));
+	fd = self->dev.vdev->fd;
+	self->child = fork();
+	ASSERT_GE(self->child, 0);
+	if (!self->child) {
+		u32 val;
+		char *va;
+		int got;
+
+		/* The inherited one is not the one that is used. */
+		close(fd);
+		close(go[1]);
+		got = kit_fd_of(getppid(), fd);
+		if (got < 0)
+			_exit(4);
+		self->dev.vdev->fd = got;
+		va = kit_map(&self->dev, self->area, KIT_PAGE_SIZE, KIT_PAGE_SIZE, RW);
+		if (!kit_try_read(va, &val))
+			_exit(1);
+		close(got);
+		if (read(go[0], &c, 1) != 0 || !kit_try_read(va, &val))
+			_exit(3);
+		_exit(0);
+	}
+	close(go[0]);
+	/* Revoked by one process, seen by the other. */
+	usleep(100000);
+	EXPECT_EQ(0, kit_path("memory_disable")->enter(&self->dev));
+	EXPECT_EQ(0, kit_path("memory_disable")->leave(&self->dev));
+	close(self->dev.vdev->fd);
+	self->dev.vdev->fd = -1;
+	EXPECT_NE(0, try_open(self, &again));
+	close(go[1]);
+	ASSERT_EQ(self->child, waitpid(self->child, &status, 0));
+	self->child = 0;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 4)
+		SKIP(return, "no pidfd_getfd()");
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, try_open(self, &again));
+}
+
+static int opath(const char *path)
+{
+	return open(path, O_PATH | O_CLOEXEC);
+}
+
+/*
+ * Four things refer to the device: its fd, a mapping, an exported DMABUF and an
+ * O_PATH fd on the DMABUF behind the mapping. All 24 orders of letting go.
+ */
+TEST_F_TIMEOUT(lifetime, closed_in_every_order, 120)
+{
+	int a, b, c, d, i, order[4], dmabuf, path, err;
+	struct kit_dev again;
+	char name[96];
+	u32 val;
+	char *va;
+
+	kit_close(&self->dev, NULL);
+	for (a = 0; a < 4; a++)
+	for (b = 0; b < 4; b++)
+	for (c = 0; c < 4; c++) {
+		if (a == b || a == c || b == c)
+			continue;
+		d = 6 - a - b - c;
+		order[0] = a; order[1] = b; order[2] = c; order[3] = d;
+		kit_open(&self->dev, &self->iommu);
+		self->area = kit_best_area(&self->dev);
+		va = kit_map(&self->dev, self->area, 0, KIT_PAGE_SIZE, RW);
+		ASSERT_TRUE(kit_try_read(va, &val));
+		snprintf(name, sizeof(name), "/proc/self/map_files/%lx-%lx", (unsigned long)va,
+			 (unsigned long)va + KIT_PAGE_SIZE);
+		path = opath(name);
+		ASSERT_LE(0, path);
+		dmabuf = kit_region_export(&self->dev, self->area->region, self->area->offset,
+					   KIT_PAGE_SIZE);
+		if (dmabuf >= 0) {
+			/* Its own O_PATH fd takes the place of the file half of the times. */
+			snprintf(name, sizeof(name), "/proc/self/fd/%d", dmabuf);
+			if (a & 1) {
+				int o = opath(name);
+
+				close(dmabuf);
+				dmabuf = o;
+			}
+		}
+		for (i = 0; i < 4; i++) {
+			if (order[i] == 0) {
+				close(self->dev.vdev->fd);
+				self->dev.vdev->fd = -1;
+			} else if (order[i] == 1) {
+				EXPECT_TRUE(kit_try_read(va, &val));
+				munmap(va, KIT_PAGE_SIZE);
+			} else if (order[i] == 2) {
+				close(path);
+			} else if (dmabuf >= 0) {
+				close(dmabuf);
+			}
+			if (self->dev.vdev->fd >= 0)
+				kit_path("memory_disable")->enter(&self->dev);
+			if (self->dev.vdev->fd >= 0)
+				kit_path("memory_disable")->leave(&self->dev);
+		}
+		err = try_open(self, &again);
+		EXPECT_EQ(0, err) TH_LOG("order %d%d%d%d: still open", a, b, c, d);
+		vfio_pci_device_free(self->dev.vdev);
+		self->dev.vdev = NULL;
+	}
+}
+
+/* The driver's remove() waits until the last mapping is gone. */
+TEST_F_TIMEOUT(lifetime, unbind_while_mapped, 60)
+{
+	char *va = kit_map(&self->dev, self->area, 0, KIT_PAGE_SIZE, RW);
+	char unbind[PATH_MAX], bind[PATH_MAX], module[64];
+	char *driver = sysfs_driver_get(kit_bdf);
+	int status;
+	u32 val;
+
+	ASSERT_NE(NULL, driver);
+	snprintf(unbind, sizeof(unbind), "/sys/bus/pci/drivers/%s/unbind", driver);
+	snprintf(bind, sizeof(bind), "/sys/bus/pci/drivers/%s/bind", driver);
+	ASSERT_TRUE(kit_try_read(va, &val));
+	self->child = fork();
+	ASSERT_GE(self->child, 0);
+	if (!self->child) {
+		munmap(va, KIT_PAGE_SIZE);
+		close(self->dev.vdev->fd);
+		_exit(write_sysfs(unbind, kit_bdf) ? 1 : 0);
+	}
+	usleep(500000);
+	EXPECT_EQ(0, waitpid(self->child, &status, WNOHANG)) TH_LOG("unbound under a mapping");
+	EXPECT_TRUE(kit_try_read(va, &val));
+	/* A module in use stays. */
+	snprintf(module, sizeof(module), "%s", driver);
+	for (char *p = module; *p; p++) {
+		if (*p == '-')
+			*p = '_';
+	}
+	EXPECT_NE(0, syscall(__NR_delete_module, module, O_NONBLOCK));
+	/* The fd alone is not enough to let go. */
+	close(self->dev.vdev->fd);
+	self->dev.vdev->fd = -1;
+	usleep(200000);
+	EXPECT_EQ(0, waitpid(self->child, &status, WNOHANG)) TH_LOG("unbound under a mapping");
+	EXPECT_TRUE(kit_try_read(va, &val));
+	munmap(va, KIT_PAGE_SIZE);
+	ASSERT_EQ(self->child, waitpid(self->child, &status, 0));
+	self->child = 0;
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(0, write_sysfs(bind, kit_bdf));
+	free(driver);
+}
+
+/* An O_PATH fd on a DMABUF outlives even the driver. */
+TEST_F_TIMEOUT(lifetime, unbind_with_an_opath_fd, 60)
+{
+	char *va = kit_map(&self->dev, self->area, 0, KIT_PAGE_SIZE, RW);
+	char name[PATH_MAX], *driver = sysfs_driver_get(kit_bdf);
+	int fds[2], dmabuf;
+	u32 val;
+
+	ASSERT_NE(NULL, driver);
+	ASSERT_TRUE(kit_try_read(va, &val));
+	snprintf(name, sizeof(name), "/proc/self/map_files/%lx-%lx", (unsigned long)va,
+		 (unsigned long)va + KIT_PAGE_SIZE);
+	fds[0] = opath(name);
+	ASSERT_LE(0, fds[0]);
+	dmabuf = kit_region_export(&self->dev, self->area->region, self->area->offset,
+				   KIT_PAGE_SIZE);
+	fds[1] = -1;
+	if (dmabuf >= 0) {
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", dmabuf);
+		fds[1] = opath(name);
+		close(dmabuf);
+	}
+	munmap(va, KIT_PAGE_SIZE);
+	close(self->dev.vdev->fd);
+	self->dev.vdev->fd = -1;
+	snprintf(name, sizeof(name), "/sys/bus/pci/drivers/%s/unbind", driver);
+	EXPECT_EQ(0, write_sysfs(name, kit_bdf));
+	snprintf(name, sizeof(name), "/sys/bus/pci/drivers/%s/bind", driver);
+	EXPECT_EQ(0, write_sysfs(name, kit_bdf));
+	close(fds[0]);
+	if (fds[1] >= 0)
+		close(fds[1]);
+	free(driver);
+}
+
+/* A VF of the device, bound to the same driver, mapped; then the PF goes. */
+TEST_F_TIMEOUT(lifetime, vf_while_the_pf_goes, 120)
+{
+	char path[PATH_MAX], *driver = sysfs_driver_get(kit_bdf), *vf;
+	const char *pf = kit_bdf;
+	int total, err, fd;
+
+	ASSERT_NE(NULL, driver);
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/sriov_totalvfs", kit_bdf);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		SKIP(return, "no SR-IOV capability");
+	close(fd);
+	total = sysfs_sriov_totalvfs_get(pf);
+	if (total < 1)
+		SKIP(return, "no VFs");
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/sriov_numvfs", kit_bdf);
+	err = write_sysfs(path, "1");
+	if (err)
+		SKIP(return, "the driver does not do SR-IOV: %s", strerror(-err));
+	vf = sysfs_sriov_vf_bdf_get(pf, 0);
+	ASSERT_NE(NULL, vf);
+	ksft_print_msg("VF %s\n", vf);
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver_override", vf);
+	EXPECT_EQ(0, write_sysfs(path, driver));
+	write_sysfs("/sys/bus/pci/drivers_probe", vf);
+	/* In use or not: VFs go when the PF says so. */
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/sriov_numvfs", kit_bdf);
+	EXPECT_EQ(0, write_sysfs(path, "0"));
+	free(driver);
+}
+
+int main(int argc, char **argv)
+{
+	kit_args(&argc, argv);
+	return test_harness_run(argc, argv);
+}

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Order under fire: threads hammer a mapped BAR while others reset the device,
+ * put it to D3hot, disable its memory, map and unmap it, open and close it.
+ * (Rule C3: no user access reaches the device between zap and unrevoke.)
+ *
+ * What proves it: igb's BAR0 answers with the value of a register that reads
+ * the same at all times when the device is in D0 with memory enabled, and with
+ * all-ones when it is not (QEMU, like the hardware, completes reads of a disabled
+ * BAR and of a function in D3hot as unsupported requests). A reader that gets
+ * through between zap and unrevoke therefore sees all-ones, or a register in the
+ * middle of a reset; one that is locked out sees the value, or SIGBUS. So each
+ * read of all-ones, or of anything else than the value, is a failure. Of a RAM
+ * BAR the contents are the value.
+ *
+ * usage: order_fire_test [HARNESS OPTIONS] [--seconds N] BDF
+ *
+ * Copyright (C) 2026 The VFIO variant-driver kit authors
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "access.h"
+#include "kselftest_harness.h"
+
+#define RW	(PROT_READ | PROT_WRITE)
+#define READERS	3
+
+static int seconds = 4;
+
+struct reader {
+	pthread_t thread;
+	volatile u32 *word;
+	u32 want;
+	volatile bool *stop;
+	volatile unsigned long ok, buses, ones, other;
+	volatile u32 seen;
+};
+
+FIXTURE(fire) {
+	struct kit_dev dev;
+	struct iommu *iommu;
+	struct kit_area *area;
+	struct reader reader[READERS];
+	u32 at;			/* offset in the area of what is read */
+	u32 want;
+	char *va;
+	volatile bool stop;
+	pthread_t mapper;
+	volatile unsigned long maps;
+};
+
+typedef FIXTURE_DATA(fire) fire_self;
+
+FIXTURE_VARIANT(fire) {
+	const char *path;
+};
+
+FIXTURE_VARIANT_ADD(fire, memory_disable) { .path = "memory_disable" };
+FIXTURE_VARIANT_ADD(fire, d3hot) { .path = "d3hot" };
+FIXTURE_VARIANT_ADD(fire, runtime_pm) { .path = "runtime_pm" };
+FIXTURE_VARIANT_ADD(fire, flr) { .path = "flr" };
+FIXTURE_VARIANT_ADD(fire, reset) { .path = "reset" };
+FIXTURE_VARIANT_ADD(fire, hot_reset) { .path = "hot_reset" };
+FIXTURE_VARIANT_ADD(fire, all) { .path = NULL };
+
+/* A word that is the same before and after a reset, and not all-ones. */
+static bool find_word(fire_self *self)
+{
+	/* igb: STATUS2-like constants, MAC's receive address high default, ... */
+	static const u32 tries[] = { 0x5820, 0x1070, 0x0038, 0x00b0, 0x0108, 0x5b50, 0x0000 };
+	u32 a, b;
+	int i;
+
+	if (self->area->ram) {
+		kit_fill(self->area, self->va, 0, 1);
+		self->at = KIT_PAGE_SIZE - 32;
+		return kit_try_read(self->va + self->at, &self->want) && self->want != ~0U;
+	}
+	for (i = 0; i < ARRAY_SIZE(tries); i++) {
+		if (tries[i] + 4 > self->area->size || !kit_try_read(self->va + tries[i], &a))
+			continue;
+		if (kit_reset(&self->dev) || !kit_try_read(self->va + tries[i], &b))
+			continue;
+		if (a == b && a && a != ~0U) {
+			self->at = tries[i];
+			self->want = a;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void *reader_main(void *arg)
+{
+	struct reader *r = arg;
+	u32 val;
+
+	while (!*r->stop) {
+		if (!kit_try_read((void *)r->word, &val)) {
+			r->buses++;
+		} else if (val == r->want) {
+			r->ok++;
+		} else if (val == ~0U) {
+			r->ones++;
+		} else {
+			r->other++;
+			r->seen = val;
+		}
+	}
+	return NULL;
+}
+
+/* Maps and unmaps all the time, so that VMAs come and go under the zap. */
+static void *mapper_main(void *arg)
+{
+	fire_self *self = arg;
+	u32 val;
+	char *va;
+
+	while (!self->stop) {
+		va = mmap(NULL, self->area->size, RW, MAP_SHARED, self->dev.vdev->fd,
+			  self->area->file_offset + self->area->offset);
+		if (va == MAP_FAILED)
+			break;
+		kit_try_read(va, &val);
+		munmap(va + KIT_PAGE_SIZE, self->area->size - KIT_PAGE_SIZE);
+		kit_try_read(va, &val);
+		munmap(va, KIT_PAGE_SIZE);
+		self->maps++;
+	}
+	return NULL;
+}
+
+FIXTURE_SETUP(fire)
+{
+	char why[80];
+
+	kit_open(&self->dev, &self->iommu);
+	if (variant->path && !kit_path(variant->path)->can(&self->dev, why, sizeof(why)))
+		SKIP(return, "%s", why);
+	self->area = kit_best_area(&self->dev);
+	if (!self->area || self->area->size < 2 * KIT_PAGE_SIZE)
+		SKIP(return, "no region of 2 pages or more that can be mapped");
+	self->va = kit_map(&self->dev, self->area, 0, self->area->size, RW);
+	if (!find_word(self))
+		SKIP(return, "no register that stays the same over a reset");
+}
+
+FIXTURE_TEARDOWN(fire)
+{
+	kit_close(&self->dev, self->iommu);
+}
+
+TEST_F_TIMEOUT(fire, readers_see_the_value_or_nothing, 120)
+{
+	unsigned long ok = 0, buses = 0, ones = 0, other = 0, cycles = 0;
+	double until;
+	char why[80];
+	int i;
+
+	for (i = 0; i < READERS; i++) {
+		struct reader *r = &self->reader[i];
+		char *va = kit_map(&self->dev, self->area, 0, self->area->size, RW);
+
+		*r = (struct reader){ .word = (void *)(va + self->at), .want = self->want,
+				      .stop = &self->stop };
+		ASSERT_EQ(0, pthread_create(&r->thread, NULL, reader_main, r));
+	}
+	ASSERT_EQ(0, pthread_create(&self->mapper, NULL, mapper_main, self));
+	until = kit_now() + seconds;
+	while (kit_now() < until && cycles < 20000) {
+		for (i = 0; i < kit_nr_paths; i++) {
+			const struct kit_path *path = &kit_paths[i];
+
+			if (variant->path ? strcmp(path->name, variant->path) :
+			    !path->can(&self->dev, why, sizeof(why)))
+				continue;
+			ASSERT_EQ(0, path->enter(&self->dev));
+			if (path->leave)
+				ASSERT_EQ(0, path->leave(&self->dev));
+			cycles++;
+		}
+		sched_yield();
+	}
+	self->stop = true;
+	pthread_join(self->mapper, NULL);
+	for (i = 0; i < READERS; i++) {
+		struct reader *r = &self->reader[i];
+
+		pthread_join(r->thread, NULL);
+		ok += r->ok;
+		buses += r->buses;
+		ones += r->ones;
+		other += r->other;
+		if (r->other)
+			ksft_print_msg("read 0x%x instead of 0x%x\n", r->seen, r->want);
+	}
+	ksft_print_msg("word 0x%x of region %u is 0x%x: %lu cycles, %lu mmap() meanwhile; %lu reads got it, %lu SIGBUS, %lu all-ones, %lu others\n",
+		       self->at, self->area->region, self->want, cycles, self->maps, ok, buses, ones,
+		       other);
+	EXPECT_LT(0, cycles);
+	EXPECT_LT(0, ok);
+	EXPECT_EQ(0, ones) TH_LOG("an access has reached the device while it was revoked");
+	EXPECT_EQ(0, other);
+}
+
+static void *toucher_main(void *arg)
+{
+	fire_self *self = arg;
+	u32 val;
+
+	while (!self->stop)
+		kit_try_read(self->va, &val);
+	return NULL;
+}
+
+/* Close and open, with a mapping that goes last or first. */
+TEST_F_TIMEOUT(fire, close_and_open, 120)
+{
+	double until = kit_now() + seconds;
+	pthread_t thread;
+	u32 val = 0;
+	int n = 0;
+
+	if (variant->path)
+		SKIP(return, "once is enough");
+	while (kit_now() < until) {
+		self->stop = false;
+		ASSERT_EQ(0, pthread_create(&thread, NULL, toucher_main, self));
+		if (n & 1) {
+			/* The fd goes first: the mapping keeps the device. */
+			close(self->dev.vdev->fd);
+			usleep(1000);
+			self->stop = true;
+			pthread_join(thread, NULL);
+			munmap(self->va, self->area->size);
+		} else {
+			usleep(1000);
+			self->stop = true;
+			pthread_join(thread, NULL);
+			munmap(self->va, self->area->size);
+			close(self->dev.vdev->fd);
+		}
+		vfio_pci_device_free(self->dev.vdev);
+		kit_open(&self->dev, &self->iommu);
+		self->area = kit_best_area(&self->dev);
+		self->va = kit_map(&self->dev, self->area, 0, self->area->size, RW);
+		EXPECT_TRUE(kit_try_read(self->va + self->at, &val));
+		EXPECT_EQ(self->want, val);
+		n++;
+	}
+	ksft_print_msg("%d times closed and opened\n", n);
+}
+
+int main(int argc, char **argv)
+{
+	int i, j;
+
+	kit_args(&argc, argv);
+	for (i = 1; i + 1 < argc; i++) {
+		if (strcmp(argv[i], "--seconds"))
+			continue;
+		seconds = atoi(argv[i + 1]);
+		for (j = i; j + 2 <= argc; j++)
+			argv[j] = argv[j + 2];
+		argc -= 2;
+	}
+	return test_harness_run(argc, argv);
+}
