@@ -114,3 +114,7 @@ bench: ## what the patch and each variant cost, in instructions, against the unp
 
 bench-contention: ## the same kernels, 1 to 4 CPUs: faults against revocation, as ratios
 	@scripts/bench --contention
+
+.PHONY: bench-docs
+bench-docs: ## put tables and picture of the last make bench and bench-contention into the manual
+	@cd build/bench && cp bench.svg bench.csv tables.rst contention.rst ../../Documentation/cost/
