@@ -440,6 +440,39 @@ static void check_gone(struct cell *cell)
 		      alive, pages(cell));
 }
 
+/* A mapping made while revoked has nothing to show either, made eagerly or not. */
+static void check_new_mappings(struct cell *cell)
+{
+	int i, j, n = 0, alive = 0;
+	struct kit_area *area;
+	char *va;
+	u32 val;
+
+	for (i = 0; i < cell->devs; i++) {
+		for (j = 0; j < cell->dev[i].nr_areas; j++) {
+			long before;
+
+			area = &cell->dev[i].areas[j];
+			va = mmap(NULL, 4096, PROT_READ, MAP_SHARED, cell->dev[i].vdev->fd,
+				  area->file_offset + area->offset);
+			if (va == MAP_FAILED)
+				continue;
+			n++;
+			before = kit_faults();
+			if (kit_try_read(va, &val) && !alive++)
+				check(cell, CK_ACCESS, ST_FAIL,
+				      !area->by_hand ? "C3" : kit_faults() > before ? "V3" : "V4",
+				      "region %u can be read by a mapping made while revoked%s",
+				      area->region,
+				      kit_faults() > before ? "" : ", populated by mmap");
+			munmap(va, 4096);
+		}
+	}
+	if (n && !alive)
+		check(cell, CK_ACCESS, ST_OK, "V4",
+		      "SIGBUS at %d mappings made while revoked", n);
+}
+
 /* After it: every page is back, by a fault, with its content. */
 static void check_back(struct cell *cell, bool was_reset)
 {
@@ -798,6 +831,7 @@ static void run_path(struct cell *cell)
 	cell->in = cell->evs;
 	if (path->leave) {
 		check_gone(cell);
+		check_new_mappings(cell);
 		hammers_wait(cell, 2);
 		cell->middle = kit_now();
 		err = path->leave(cell);
