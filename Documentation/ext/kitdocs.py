@@ -440,7 +440,15 @@ class Source(SphinxRole):
         return [nodes.literal(self.text, self.text)], []
 
 
+def drop_cost(app, docname, source):
+    """The page of figures is listed when there are figures."""
+    if docname == "index" and not app.config.kit_cost:
+        source[0] = re.sub(r"(?m)^.*cost/index.*\n", "", source[0])
+
+
 def setup(app):
+    app.add_config_value("kit_cost", False, "env")
+    app.connect("source-read", drop_cost)
     app.add_config_value("kit_root", "", "env")
     app.add_config_value("kit_base", "7.3", "env")
     app.add_directive("timeline", Timeline)
