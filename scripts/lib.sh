@@ -282,3 +282,13 @@ config_misses() {
 			print substr(out, 3)
 		}' "$1" "$2"
 }
+
+# graft_key COMMIT UNPATCHED PATCH...: what a grafted tree is made from.
+graft_key() {
+	local commit=$1 unpatched=$2
+	shift 2
+	{
+		echo "recipe 1 $commit $unpatched"
+		[ $# -eq 0 ] || cat "$@"
+	} | sha
+}
