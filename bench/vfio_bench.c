@@ -111,6 +111,7 @@ static void memory_on(void)
 static void open_device(const char *bdf, struct iommu *iommu, int region)
 {
 	int i, err = kit_dev_open(&dev, bdf, iommu);
+	bool own, area_is_own = false;
 
 	VFIO_ASSERT_EQ(err, 0, "%s cannot be opened: %s\n", bdf, strerror(-err));
 	kit_dev_find_areas(&dev);
@@ -121,11 +122,11 @@ static void open_device(const char *bdf, struct iommu *iommu, int region)
 		if (region >= 0 && a->region != (u32)region)
 			continue;
 		/* A region of the driver's own, or else the largest. */
-		if (!area || (a->region >= VFIO_PCI_NUM_REGIONS) >
-			     (area->region >= VFIO_PCI_NUM_REGIONS) ||
-		    ((a->region >= VFIO_PCI_NUM_REGIONS) ==
-		     (area->region >= VFIO_PCI_NUM_REGIONS) && a->size > area->size))
+		own = a->region >= VFIO_PCI_NUM_REGIONS;
+		if (!area || own > area_is_own || (own == area_is_own && a->size > area->size)) {
 			area = a;
+			area_is_own = own;
+		}
 	}
 	VFIO_ASSERT_NOT_NULL(area, "%s has nothing that can be mapped\n", bdf);
 	command_offset = dev.vdev->config_space.offset + PCI_COMMAND;
@@ -622,13 +623,13 @@ static void bench_dmabufs(const char *layout, int n, bool import)
 {
 	u64 on[8], *export = more[0], *end = more[1];
 	int i, j, err, rounds = ARRAY_SIZE(on) - 1, nr = 0;
-	u64 t0, t1, t2;
+	u64 t0, t1, t2, offset;
 
 	for (i = 0; i < rounds + 1; i++) {
 		for (j = 0; j < n; j++) {
 			t0 = tsc();
-			dmabuf[j] = kit_region_export(&dev, area->region,
-					area->offset + (j % pages_of_area()) * PAGE, PAGE);
+			offset = area->offset + (j % pages_of_area()) * PAGE;
+			dmabuf[j] = kit_region_export(&dev, area->region, offset, PAGE);
 			t1 = tsc();
 			if (dmabuf[j] < 0) {
 				not_applicable("dmabuf_revoke", layout, strerror(-dmabuf[j]));
@@ -682,7 +683,7 @@ static void bench_dmabufs(const char *layout, int n, bool import)
 /* ---- contention */
 
 #define FAULT_PAGES	64	/* of each faulting thread */
-#define MAX_REVOKES	(1 << 20)
+#define MAX_REVOKES	1000000
 
 struct faulter {
 	pthread_t thread;
@@ -815,15 +816,33 @@ int main(int argc, char **argv)
 
 	while ((opt = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (opt) {
-		case 'r': results = optarg; break;
-		case 'd': driver = optarg; break;
-		case 'D': device = optarg; break;
-		case 'R': region = atoi(optarg); break;
-		case 'p': pud = true; break;
-		case 'c': cpus = atoi(optarg); break;
-		case 's': seconds = atof(optarg); break;
-		case 'h': usage(stdout); return 0;
-		default: usage(stderr); return 2;
+		case 'r':
+			results = optarg;
+			break;
+		case 'd':
+			driver = optarg;
+			break;
+		case 'D':
+			device = optarg;
+			break;
+		case 'R':
+			region = atoi(optarg);
+			break;
+		case 'p':
+			pud = true;
+			break;
+		case 'c':
+			cpus = atoi(optarg);
+			break;
+		case 's':
+			seconds = atof(optarg);
+			break;
+		case 'h':
+			usage(stdout);
+			return 0;
+		default:
+			usage(stderr);
+			return 2;
 		}
 	}
 	if (optind != argc - 1 || cpus < 0 || cpus > 8) {
