@@ -35,6 +35,14 @@ check: ## all tests of this project
 kunit: ## KUnit suites of the core and the variants; ARCH=uml, x86_64 or arm64
 	@scripts/kunit-run $(if $(ARCH),--arch "$(ARCH)") $(if $(VARIANT),--variant "$(call folder,$(VARIANT))")
 
+.PHONY: kunit-coverage
+kunit-coverage: ## lines and branches of the variants that the suites run
+	@scripts/kunit-coverage
+
+.PHONY: mutants
+mutants: ## break each rule in turn, and see which KUnit test finds it
+	@scripts/mutants
+
 .PHONY: selftests
 selftests: ## the kernel's own VFIO selftests, unpatched and patched
 	@scripts/run-kernel-selftests $(BASE)

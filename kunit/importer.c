@@ -13,8 +13,6 @@
 
 #include "vfio_pci_kunit.h"
 
-MODULE_IMPORT_NS("DMA_BUF");
-
 /* The largest argument: header and ranges in vpk_feature()'s buffer. */
 #define VPK_MAX_RANGES	16
 
