@@ -7,8 +7,7 @@
  * For memory that is not laid out as the user is to see it: here it is the upper
  * half of a BAR, and the user's begins at 0. Its PFNs go into the address_space
  * of the device fd (V3, V4), those of other BARs into the core's DMABUFs (V6).
- * So zap_bars_on_revoke stays true, as vfio_alloc_device() leaves it for drivers
- * with an .mmap of their own: a revocation has to find these PTEs.
+ * So zap_bars_on_revoke stays true, the default for an .mmap of a driver's own.
  */
 #include <linux/module.h>
 #include <linux/pagemap.h>
@@ -31,9 +30,8 @@ struct remap_vfio_device {
 	container_of(dev, struct remap_vfio_device, core_device.vdev)
 
 /*
- * memory_lock is held for read while the PTE goes in: a revocation either comes
- * later and zaps the PTE, or came before, and then vfio_pci_vmf_insert_pfn()
- * sees memory off or suspended and gives SIGBUS (rule V3).
+ * memory_lock is held for read while the PTE goes in: a revocation comes later
+ * and zaps it, or came before, and vfio_pci_vmf_insert_pfn() gives SIGBUS (V3).
  */
 static vm_fault_t remap_vfio_huge_fault(struct vm_fault *vmf,
 					unsigned int order)
@@ -60,9 +58,9 @@ static const struct vm_operations_struct remap_vfio_vm_ops = {
 };
 
 /*
- * mmap_lock is held: never wait for memory_lock here (rule C2). And no plain
- * remap_pfn_range(): a revocation does not see the VMA until .mmap has returned,
- * so the PTEs could survive into the reset. The helper closes that hole (V4).
+ * Never wait for memory_lock here, with mmap_lock held (C2). And do not call
+ * remap_pfn_range(): a revocation before .mmap has returned would not see the
+ * PTEs. The helper closes that hole (V4).
  */
 static int remap_vfio_mmap(struct vfio_device *core_vdev,
 			   struct vm_area_struct *vma)
@@ -82,6 +80,8 @@ static int remap_vfio_mmap(struct vfio_device *core_vdev,
 	vm_flags_set(vma, VM_ALLOW_ANY_UNCACHED | VM_IO | VM_PFNMAP |
 		     VM_DONTEXPAND | VM_DONTDUMP);
 	vma->vm_ops = &remap_vfio_vm_ops;
+	if (vma->vm_end - vma->vm_start >= PMD_SIZE)
+		return 0;	/* .huge_fault does better than many PTEs */
 	return vfio_pci_core_remap_pfn_range(&rdev->core_device, vma,
 					     rdev->pfn + vma->vm_pgoff);
 }
