@@ -118,11 +118,13 @@ static int op_munmap(void)
 		map[i] = map[--maps];
 		return 0;
 	}
-	/* A part: what is below it stays known, the rest is forgotten, and mapped. */
+	/* A part; what is left of it is one or two mappings that are known. */
 	first = below(pages);
 	n = 1 + below(pages - first);
 	munmap(map[i].va + first * 4096, n * 4096);
-	if (first + n < pages && maps < MAX_MAPS) {
+	if (first + n < pages && maps == MAX_MAPS) {
+		munmap(map[i].va + (first + n) * 4096, (pages - first - n) * 4096);
+	} else if (first + n < pages) {
 		map[maps].va = map[i].va + (first + n) * 4096;
 		map[maps++].size = (pages - first - n) * 4096;
 	}
@@ -137,7 +139,7 @@ static int op_mremap(void)
 {
 	u64 size;
 	char *va;
-	int i;
+	int i, keep = below(8) ? 0 : 4 /* MREMAP_DONTUNMAP */;
 
 	if (!maps)
 		return -ENOENT;
@@ -145,15 +147,13 @@ static int op_mremap(void)
 	size = odd(below(2) ? map[i].size : (1 + below(map[i].size / 4096 + 2)) * 4096);
 	if (size > 1UL << 38)
 		size = map[i].size;
-	/* MREMAP_MAYMOVE, with MREMAP_DONTUNMAP at times */
-	va = (void *)syscall(__NR_mremap, map[i].va, map[i].size, size,
-			     MREMAP_MAYMOVE | (below(8) ? 0 : 4), 0UL);
+	va = (void *)syscall(__NR_mremap, map[i].va, map[i].size, size, MREMAP_MAYMOVE | keep, 0UL);
 	if (va == MAP_FAILED)
 		return -errno;
+	if (keep)
+		munmap(map[i].va, map[i].size);
 	map[i].va = va;
 	map[i].size = (size + 4095) & ~4095UL;
-	if (!map[i].size)
-		map[i] = map[--maps];
 	return 0;
 }
 
