@@ -54,6 +54,7 @@ struct kit_dev {
 	struct kit_map maps[KIT_MAX_PAGES];
 	struct kit_page hammer[KIT_MAX_HAMMER];
 	int nr_areas, nr_pages, nr_maps, nr_hammer;
+	bool asleep;		/* put into D3hot before the path: its PTEs are gone */
 	int importers;		/* areas whose DMABUF is mapped in the IOAS */
 	char why_no_dmabuf[80];
 };

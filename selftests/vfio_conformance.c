@@ -283,6 +283,7 @@ static void put_to_sleep(struct kit_dev *dev)
 {
 	set_pm_state(dev, 3);
 	dev->importers = 0;
+	dev->asleep = true;
 	snprintf(dev->why_no_dmabuf, sizeof(dev->why_no_dmabuf), "revoked by D3hot already");
 }
 
@@ -498,6 +499,8 @@ static void check_back(struct cell *cell, bool was_reset)
 				continue;
 			}
 			fault = kit_faults() > before;
+			if (cell->dev[i].asleep)
+				fault = true;
 			own += page->own_vma;
 			faulted += page->own_vma && fault;
 			if (was_reset && page->own_vma && !fault && !stale++)
@@ -846,7 +849,7 @@ static void run_path(struct cell *cell)
 	check_order(cell, cell->ev, cell->in, path->in);
 	if (path->leave)
 		check_order(cell, cell->ev + cell->in, cell->evs - cell->in, path->out);
-	check_back(cell, !path->leave && !path->prepare);
+	check_back(cell, !path->leave);
 	if (!hammers_wait(cell, 5))
 		check(cell, CK_REFAULT, ST_FAIL, "C3", "the hammering thread hangs");
 	hammers_stop(cell);
