@@ -44,7 +44,16 @@ mutants: ## break each rule in turn, and see which KUnit test finds it
 	@scripts/mutants
 
 .PHONY: selftests
-selftests: ## the kernel's own VFIO selftests, unpatched and patched
+selftests: ## the real uAPI in a guest: mappings, importers, hot reset, fuzzer (minutes)
+	@scripts/run-selftests $(BASE)
+
+.PHONY: selftests-full
+selftests-full: ## all of it with every driver, then again with KASAN and lockdep
+	@scripts/run-selftests --full $(BASE)
+	@scripts/run-selftests --full --config kasan $(BASE)
+
+.PHONY: kernel-selftests
+kernel-selftests: ## the kernel's own VFIO selftests, unpatched and patched
 	@scripts/run-kernel-selftests $(BASE)
 
 .PHONY: check-series
