@@ -276,12 +276,12 @@ static int child_of_vfork(void *arg)
 
 TEST_F(attack, vfork_and_exec)
 {
-	static char stack[65536] __attribute__((aligned(16)));
+	static u64 stack[8192];
 	int status, i;
 	pid_t pid;
 
 	/* Shares the mm, and leaves. */
-	pid = clone(child_of_vfork, stack + sizeof(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, self);
+	pid = clone(child_of_vfork, stack + ARRAY_SIZE(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, self);
 	ASSERT_GT(pid, 0);
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);

@@ -295,9 +295,8 @@ TEST_F(shape, every_region_first_and_last_page)
 		va[i][0] = kit_map(&self->dev, area, 0, KIT_PAGE_SIZE, PROT_READ);
 		va[i][1] = kit_map(&self->dev, area, area->size - KIT_PAGE_SIZE, KIT_PAGE_SIZE,
 				   PROT_READ);
-		for (j = 0; j < 2; j++) {
+		for (j = 0; j < 2; j++)
 			ASSERT_TRUE(kit_try_read(va[i][j], &val));
-		}
 	}
 	ASSERT_EQ(0, self->path->enter(&self->dev));
 	for (i = 0; i < 2 * self->dev.nr_areas && self->path->leave; i++)

@@ -215,7 +215,7 @@ static void *reset_sibling(void *arg)
 /* The sibling's memory_lock is taken: nothing may have been revoked. */
 TEST_F_TIMEOUT(hot_reset, trylock_lost, 60)
 {
-	const char *bdf[] = { self->dev.bdf };
+	const char * const bdf[] = { self->dev.bdf };
 	static struct ev ev[TRACE_MAX_EVENTS];
 	int i, j, n, err, lost = 0, won = 0;
 	struct trace trace = {};

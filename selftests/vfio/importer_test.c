@@ -171,7 +171,7 @@ TEST_F_TIMEOUT(importer, dma_stops_and_goes_on, 120)
 
 TEST_F_TIMEOUT(importer, order_in_the_trace, 60)
 {
-	const char *bdf[] = { self->dev.bdf };
+	const char * const bdf[] = { self->dev.bdf };
 	int n, i, zap = -1, revoke = -1, unrevoke = -1;
 	static struct ev ev[TRACE_MAX_EVENTS];
 	struct trace trace = {};

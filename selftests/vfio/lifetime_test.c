@@ -179,63 +179,73 @@ static int opath(const char *path)
  * Four things refer to the device: its fd, a mapping, an exported DMABUF and an
  * O_PATH fd on the DMABUF behind the mapping. All 24 orders of letting go.
  */
-TEST_F_TIMEOUT(lifetime, closed_in_every_order, 120)
+static void let_go(lifetime_self *self, char *va, const int *fds, int what)
 {
-	int a, b, c, d, i, order[4], dmabuf, path, err;
+	u32 val;
+
+	if (what == 0) {
+		close(self->dev.vdev->fd);
+		self->dev.vdev->fd = -1;
+	} else if (what == 1) {
+		VFIO_ASSERT_TRUE(kit_try_read(va, &val));
+		munmap(va, KIT_PAGE_SIZE);
+	} else if (fds[what - 2] >= 0) {
+		close(fds[what - 2]);
+	}
+}
+
+/* Returns what opening it again says, when all four are gone. */
+static int close_in_order(lifetime_self *self, const int *order, bool only_opath)
+{
+	const struct kit_path *off = kit_path("memory_disable");
 	struct kit_dev again;
 	char name[96];
+	int fds[2], i, o, err;
 	u32 val;
 	char *va;
 
+	kit_open(&self->dev, &self->iommu);
+	self->area = kit_best_area(&self->dev);
+	va = kit_map(&self->dev, self->area, 0, KIT_PAGE_SIZE, RW);
+	VFIO_ASSERT_TRUE(kit_try_read(va, &val));
+	snprintf(name, sizeof(name), "/proc/self/map_files/%lx-%lx", (unsigned long)va,
+		 (unsigned long)va + KIT_PAGE_SIZE);
+	fds[0] = opath(name);
+	VFIO_ASSERT_GE(fds[0], 0);
+	fds[1] = kit_region_export(&self->dev, self->area->region, self->area->offset,
+				   KIT_PAGE_SIZE);
+	if (fds[1] >= 0 && only_opath) {
+		snprintf(name, sizeof(name), "/proc/self/fd/%d", fds[1]);
+		o = opath(name);
+		close(fds[1]);
+		fds[1] = o;
+	}
+	for (i = 0; i < 4; i++) {
+		let_go(self, va, fds, order[i]);
+		if (self->dev.vdev->fd >= 0) {
+			off->enter(&self->dev);
+			off->leave(&self->dev);
+		}
+	}
+	err = try_open(self, &again);
+	vfio_pci_device_free(self->dev.vdev);
+	self->dev.vdev = NULL;
+	return err;
+}
+
+TEST_F_TIMEOUT(lifetime, closed_in_every_order, 120)
+{
+	int n, a, b, c;
+
 	kit_close(&self->dev, NULL);
-	for (a = 0; a < 4; a++)
-	for (b = 0; b < 4; b++)
-	for (c = 0; c < 4; c++) {
+	for (n = 0; n < 64; n++) {
+		a = n / 16;
+		b = n / 4 % 4;
+		c = n % 4;
 		if (a == b || a == c || b == c)
 			continue;
-		d = 6 - a - b - c;
-		order[0] = a; order[1] = b; order[2] = c; order[3] = d;
-		kit_open(&self->dev, &self->iommu);
-		self->area = kit_best_area(&self->dev);
-		va = kit_map(&self->dev, self->area, 0, KIT_PAGE_SIZE, RW);
-		ASSERT_TRUE(kit_try_read(va, &val));
-		snprintf(name, sizeof(name), "/proc/self/map_files/%lx-%lx", (unsigned long)va,
-			 (unsigned long)va + KIT_PAGE_SIZE);
-		path = opath(name);
-		ASSERT_LE(0, path);
-		dmabuf = kit_region_export(&self->dev, self->area->region, self->area->offset,
-					   KIT_PAGE_SIZE);
-		if (dmabuf >= 0) {
-			/* Its own O_PATH fd takes the place of the file half of the times. */
-			snprintf(name, sizeof(name), "/proc/self/fd/%d", dmabuf);
-			if (a & 1) {
-				int o = opath(name);
-
-				close(dmabuf);
-				dmabuf = o;
-			}
-		}
-		for (i = 0; i < 4; i++) {
-			if (order[i] == 0) {
-				close(self->dev.vdev->fd);
-				self->dev.vdev->fd = -1;
-			} else if (order[i] == 1) {
-				EXPECT_TRUE(kit_try_read(va, &val));
-				munmap(va, KIT_PAGE_SIZE);
-			} else if (order[i] == 2) {
-				close(path);
-			} else if (dmabuf >= 0) {
-				close(dmabuf);
-			}
-			if (self->dev.vdev->fd >= 0)
-				kit_path("memory_disable")->enter(&self->dev);
-			if (self->dev.vdev->fd >= 0)
-				kit_path("memory_disable")->leave(&self->dev);
-		}
-		err = try_open(self, &again);
-		EXPECT_EQ(0, err) TH_LOG("order %d%d%d%d: still open", a, b, c, d);
-		vfio_pci_device_free(self->dev.vdev);
-		self->dev.vdev = NULL;
+		EXPECT_EQ(0, close_in_order(self, (int[]){ a, b, c, 6 - a - b - c }, a & 1))
+			TH_LOG("order %d%d%d: still open", a, b, c);
 	}
 }
 
