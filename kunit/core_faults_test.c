@@ -13,33 +13,10 @@
 
 #include "vfio_pci_kunit.h"
 
-/* No path here makes as many allocations as this. */
-#define VPK_ENOUGH	400
-
 /* Nothing can reset these two, so that opening them takes no time. */
 static const struct vpk_function_config vpk_plain = {
 	.bar_size = { SZ_64K, 0, SZ_1M }, .pm = true, .no_soft_reset = true,
 };
-
-static struct vpk_function *vpk_faults_function(struct kunit *test)
-{
-	struct vpk_host *host = vpk_host_create(test);
-	struct vpk_function *fn = vpk_function_add(test, host, &vpk_plain);
-
-	vpk_function_add(test, host, &vpk_plain);
-	vpk_host_probe(test, host);
-	return fn;
-}
-
-static void vpk_expect_no_lock_held(struct kunit *test, struct vpk_function *fn)
-{
-	struct vfio_pci_core_device *vdev = fn->vdev;
-
-	KUNIT_EXPECT_FALSE(test, rwsem_is_locked(&vdev->memory_lock));
-	KUNIT_EXPECT_FALSE(test, mutex_is_locked(&vdev->igate));
-	KUNIT_EXPECT_FALSE(test, mutex_is_locked(&vdev->mmap_bufs_lock));
-	KUNIT_EXPECT_FALSE(test, mutex_is_locked(&vdev->vdev.dev_set->lock));
-}
 
 /* Open, one failure in the first mmap() of a BAR, one without, close. */
 static void vpk_faults_mmap(struct kunit *test)
@@ -50,9 +27,8 @@ static void vpk_faults_mmap(struct kunit *test)
 	bool failed = true;
 
 	vpk_faults_on(test);
-	fn = vpk_faults_function(test);
+	fn = vpk_faults_function(test, &vpk_plain);
 	vpk_bind(test, fn, VPK_DRIVER);
-	vpk_arch_quiet(true);
 	for (nth = 1; failed && nth < VPK_ENOUGH; nth++) {
 		long ret;
 
@@ -71,7 +47,6 @@ static void vpk_faults_mmap(struct kunit *test)
 		vpk_close(fn);
 		KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
 	}
-	vpk_arch_quiet(false);
 	KUNIT_EXPECT_FALSE_MSG(test, failed, "no end of allocations");
 	KUNIT_EXPECT_GT_MSG(test, failures, 2, "hardly anything failed");
 }
@@ -79,33 +54,7 @@ static void vpk_faults_mmap(struct kunit *test)
 /* The same for opening the device. */
 static void vpk_faults_open(struct kunit *test)
 {
-	struct vpk_function *fn;
-	unsigned int nth, failures = 0;
-	bool failed = true;
-
-	vpk_faults_on(test);
-	fn = vpk_faults_function(test);
-	vpk_bind(test, fn, VPK_DRIVER);
-	vpk_arch_quiet(true);
-	for (nth = 1; failed && nth < VPK_ENOUGH; nth++) {
-		int ret;
-
-		vpk_open_container(test, fn);
-		vpk_fail_nth(nth);
-		ret = vpk_open_device(fn);
-		failed = vpk_failed();
-		failures += !!ret;
-		if (ret)
-			KUNIT_EXPECT_EQ_MSG(test, ret, -ENOMEM,
-					    "allocation %u", nth);
-		vpk_expect_no_lock_held(test, fn);
-		vpk_close(fn);
-		KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
-	}
-	vpk_arch_quiet(false);
-	KUNIT_EXPECT_FALSE_MSG(test, failed, "no end of allocations");
-	KUNIT_EXPECT_GT_MSG(test, failures, 2, "hardly anything failed");
-	vpk_open(test, fn);
+	vpk_faults_open_check(test, &vpk_plain, VPK_DRIVER);
 }
 
 /* The same for the export of a DMABUF. */
@@ -118,10 +67,9 @@ static void vpk_faults_export(struct kunit *test)
 
 	vpk_need_importers(test);
 	vpk_faults_on(test);
-	fn = vpk_faults_function(test);
+	fn = vpk_faults_function(test, &vpk_plain);
 	vpk_bind(test, fn, VPK_DRIVER);
 	vpk_open(test, fn);
-	vpk_arch_quiet(true);
 	for (nth = 1; failed && nth < VPK_ENOUGH; nth++) {
 		struct dma_buf *dmabuf;
 
@@ -138,7 +86,6 @@ static void vpk_faults_export(struct kunit *test)
 		vpk_expect_no_lock_held(test, fn);
 		KUNIT_EXPECT_TRUE(test, list_empty(&fn->vdev->dmabufs));
 	}
-	vpk_arch_quiet(false);
 	KUNIT_EXPECT_FALSE_MSG(test, failed, "no end of allocations");
 	KUNIT_EXPECT_GT_MSG(test, failures, 2, "hardly anything failed");
 	vpk_close(fn);
@@ -148,36 +95,7 @@ static void vpk_faults_export(struct kunit *test)
 /* The same for probe: not bound, as before, and it can be bound afterwards. */
 static void vpk_faults_probe(struct kunit *test)
 {
-	struct vpk_function *fn;
-	unsigned int nth, failures = 0;
-	bool failed = true;
-	int usage;
-
-	vpk_faults_on(test);
-	fn = vpk_faults_function(test);
-	KUNIT_ASSERT_EQ(test, device_set_driver_override(&fn->pdev->dev,
-							 VPK_DRIVER), 0);
-	usage = atomic_read(&fn->pdev->dev.power.usage_count);
-	vpk_arch_quiet(true);
-	for (nth = 1; failed && nth < VPK_ENOUGH; nth++) {
-		int ret;
-
-		vpk_fail_nth(nth);
-		ret = device_attach(&fn->pdev->dev);
-		failed = vpk_failed();
-		failures += ret != 1;
-		KUNIT_EXPECT_EQ_MSG(test, ret == 1, device_is_bound(&fn->pdev->dev),
-				    "allocation %u", nth);
-		device_release_driver(&fn->pdev->dev);
-		KUNIT_EXPECT_EQ_MSG(test, atomic_read(&fn->pdev->dev.power.usage_count),
-				    usage, "allocation %u", nth);
-		KUNIT_EXPECT_NULL(test, fn->pdev->dev.iommu_group);
-	}
-	vpk_arch_quiet(false);
-	KUNIT_EXPECT_FALSE_MSG(test, failed, "no end of allocations");
-	KUNIT_EXPECT_GT_MSG(test, failures, 2, "hardly anything failed");
-	vpk_bind(test, fn, VPK_DRIVER);
-	vpk_open(test, fn);
+	vpk_faults_probe_check(test, &vpk_plain, VPK_DRIVER);
 }
 
 static struct kunit_case vpk_faults_cases[] = {

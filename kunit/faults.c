@@ -6,7 +6,10 @@
  */
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/mutex.h>
+#include <linux/rwsem.h>
 #include <linux/sched.h>
+#include <linux/sizes.h>
 #include <linux/uaccess.h>
 #include <linux/uio.h>
 
@@ -136,3 +139,143 @@ bool vpk_failed(void)
 	return false;
 }
 #endif
+
+/**
+ * vpk_faults_function() - a function that nothing can reset
+ * @test: the test
+ * @config: what it shall look like; it gets no FLR
+ *
+ * So that opening and closing it takes no time. Not bound.
+ *
+ * Context: the test's thread. Undone when the test ends.
+ * Return: the function.
+ */
+struct vpk_function *vpk_faults_function(struct kunit *test,
+					 const struct vpk_function_config *config)
+{
+	const struct vpk_function_config other = { .bar_size = { SZ_4K } };
+	struct vpk_function_config plain = *config;
+	struct vpk_host *host = vpk_host_create(test);
+	struct vpk_function *fn;
+
+	plain.pm = true;
+	plain.no_soft_reset = true;
+	plain.exp_flr = false;
+	plain.af_flr = false;
+	fn = vpk_function_add(test, host, &plain);
+	/* Not alone on its bus, so that bus reset is no way either. */
+	vpk_function_add(test, host, &other);
+	vpk_host_probe(test, host);
+	return fn;
+}
+
+/**
+ * vpk_expect_no_lock_held() - no error path has kept a lock
+ * @test: the test
+ * @fn: the function, bound
+ *
+ * Context: the test's thread, when nobody else uses the device.
+ */
+void vpk_expect_no_lock_held(struct kunit *test, struct vpk_function *fn)
+{
+	struct vfio_pci_core_device *vdev = fn->vdev;
+
+	KUNIT_EXPECT_FALSE(test, rwsem_is_locked(&vdev->memory_lock));
+	KUNIT_EXPECT_FALSE(test, mutex_is_locked(&vdev->igate));
+	KUNIT_EXPECT_FALSE(test, mutex_is_locked(&vdev->mmap_bufs_lock));
+	KUNIT_EXPECT_FALSE(test, mutex_is_locked(&vdev->vdev.dev_set->lock));
+}
+
+/**
+ * vpk_faults_probe_check() - each allocation in probe fails once
+ * @test: the test
+ * @config: a function that the driver drives
+ * @driver: the driver's name
+ *
+ * It is not bound then, nothing is left behind, and the next attempt works.
+ *
+ * Context: the test's thread.
+ */
+void vpk_faults_probe_check(struct kunit *test,
+			    const struct vpk_function_config *config,
+			    const char *driver)
+{
+	unsigned int nth, failures = 0;
+	struct vpk_function *fn;
+	bool failed = true;
+	struct device *dev;
+	int usage;
+
+	vpk_faults_on(test);
+	fn = vpk_faults_function(test, config);
+	dev = &fn->pdev->dev;
+	KUNIT_ASSERT_EQ(test, device_set_driver_override(dev, driver), 0);
+	usage = atomic_read(&dev->power.usage_count);
+	for (nth = 1; failed && nth < VPK_ENOUGH; nth++) {
+		int ret = 0;
+
+		/*
+		 * vfio_create_group() of 7.3, not the driver, gets a WARN from
+		 * vfio_group_release() where it has no memory for a name.
+		 */
+		kunit_warning_suppress(test) {
+			vpk_fail_nth(nth);
+			ret = device_attach(dev);
+			failed = vpk_failed();
+		}
+		failures += ret != 1;
+		KUNIT_EXPECT_EQ_MSG(test, ret == 1, device_is_bound(dev),
+				    "allocation %u", nth);
+		device_release_driver(dev);
+		KUNIT_EXPECT_EQ_MSG(test, atomic_read(&dev->power.usage_count),
+				    usage, "allocation %u", nth);
+		KUNIT_EXPECT_NULL(test, dev->iommu_group);
+	}
+	KUNIT_EXPECT_FALSE_MSG(test, failed, "no end of allocations");
+	KUNIT_EXPECT_GT_MSG(test, failures, 2, "hardly anything failed");
+	vpk_bind(test, fn, driver);
+	vpk_open(test, fn);
+}
+
+/**
+ * vpk_faults_open_check() - each allocation in opening the device fails once
+ * @test: the test
+ * @config: a function that the driver drives
+ * @driver: the driver's name
+ *
+ * The errno is -ENOMEM where it cannot be done without (or -EBUSY, of a BAR that
+ * the driver insists on), nothing is left behind, and the next attempt works.
+ *
+ * Context: the test's thread.
+ */
+void vpk_faults_open_check(struct kunit *test,
+			   const struct vpk_function_config *config,
+			   const char *driver)
+{
+	unsigned int nth, failures = 0;
+	struct vpk_function *fn;
+	bool failed = true;
+
+	vpk_faults_on(test);
+	fn = vpk_faults_function(test, config);
+	vpk_bind(test, fn, driver);
+	for (nth = 1; failed && nth < VPK_ENOUGH; nth++) {
+		int ret;
+
+		vpk_open_container(test, fn);
+		vpk_fail_nth(nth);
+		ret = vpk_open_device(fn);
+		failed = vpk_failed();
+		failures += !!ret;
+		/* The PCI core calls a BAR busy when it has no memory for it. */
+		if (ret && ret != -EBUSY)
+			KUNIT_EXPECT_EQ_MSG(test, ret, -ENOMEM,
+					    "allocation %u", nth);
+		vpk_expect_no_lock_held(test, fn);
+		vpk_close(fn);
+		KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
+	}
+	KUNIT_EXPECT_FALSE_MSG(test, failed, "no end of allocations");
+	KUNIT_EXPECT_GT_MSG(test, failures, 2, "hardly anything failed");
+	vpk_open(test, fn);
+}

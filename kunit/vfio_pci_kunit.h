@@ -449,6 +449,18 @@ do {									\
 void vpk_faults_on(struct kunit *test);
 void vpk_fail_nth(unsigned int nth);
 bool vpk_failed(void);
+struct vpk_function *vpk_faults_function(struct kunit *test,
+					 const struct vpk_function_config *config);
+void vpk_expect_no_lock_held(struct kunit *test, struct vpk_function *fn);
+void vpk_faults_probe_check(struct kunit *test,
+			    const struct vpk_function_config *config,
+			    const char *driver);
+void vpk_faults_open_check(struct kunit *test,
+			   const struct vpk_function_config *config,
+			   const char *driver);
+/* Nothing makes as many allocations as this. */
+#define VPK_ENOUGH	400
+
 int vpk_write_node(struct kunit *test, struct vpk_host *host, const char *name,
 		   const char *text);
 ssize_t vpk_read_file(struct kunit *test, struct vpk_host *host,

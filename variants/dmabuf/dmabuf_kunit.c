@@ -318,6 +318,17 @@ static void dmabuf_refuses_strangers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_try_bind(test, b, DRIVER), -ENODEV);
 }
 
+/* Each allocation in probe and in open fails once, and nothing is lost. */
+static void dmabuf_error_paths(struct kunit *test)
+{
+	vpk_faults_probe_check(test, &dmabuf_function, DRIVER);
+}
+
+static void dmabuf_error_paths_of_open(struct kunit *test)
+{
+	vpk_faults_open_check(test, &dmabuf_function, DRIVER);
+}
+
 static struct kunit_case dmabuf_cases[] = {
 	KUNIT_CASE(dmabuf_opts_out_in_time),
 	KUNIT_CASE(dmabuf_maps_all_ranges),
@@ -332,6 +343,8 @@ static struct kunit_case dmabuf_cases[] = {
 	KUNIT_CASE_PARAM(dmabuf_mmap, dmabuf_mmap_gen_params),
 	KUNIT_CASE(dmabuf_importers),
 	KUNIT_CASE(dmabuf_refuses_strangers),
+	KUNIT_CASE(dmabuf_error_paths),
+	KUNIT_CASE(dmabuf_error_paths_of_open),
 	{}
 };
 

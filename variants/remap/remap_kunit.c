@@ -277,6 +277,17 @@ static void remap_refuses_strangers(struct kunit *test)
 				-ENODEV);
 }
 
+/* Each allocation in probe and in open fails once, and nothing is lost. */
+static void remap_error_paths(struct kunit *test)
+{
+	vpk_faults_probe_check(test, &remap_function, DRIVER);
+}
+
+static void remap_error_paths_of_open(struct kunit *test)
+{
+	vpk_faults_open_check(test, &remap_function, DRIVER);
+}
+
 static struct kunit_case remap_cases[] = {
 	KUNIT_CASE(remap_keeps_the_flag),
 	KUNIT_CASE(remap_maps_by_hand),
@@ -292,6 +303,8 @@ static struct kunit_case remap_cases[] = {
 	KUNIT_CASE(remap_dmabuf),
 	KUNIT_CASE(remap_refuses_ioeventfd),
 	KUNIT_CASE(remap_refuses_strangers),
+	KUNIT_CASE(remap_error_paths),
+	KUNIT_CASE(remap_error_paths_of_open),
 	{}
 };
 

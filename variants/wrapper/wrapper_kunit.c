@@ -276,6 +276,17 @@ static void wrapper_refuses_strangers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_try_bind(test, b, DRIVER), -ENODEV);
 }
 
+/* Each allocation in probe and in open fails once, and nothing is lost. */
+static void wrapper_error_paths(struct kunit *test)
+{
+	vpk_faults_probe_check(test, &wrapper_function, DRIVER);
+}
+
+static void wrapper_error_paths_of_open(struct kunit *test)
+{
+	vpk_faults_open_check(test, &wrapper_function, DRIVER);
+}
+
 static struct kunit_case wrapper_cases[] = {
 	KUNIT_CASE(wrapper_opts_out_in_time),
 	KUNIT_CASE(wrapper_maps_dmabufs_only),
@@ -290,6 +301,8 @@ static struct kunit_case wrapper_cases[] = {
 	KUNIT_CASE(wrapper_hides_aliases),
 	KUNIT_CASE(wrapper_hides_parts_of_pages),
 	KUNIT_CASE(wrapper_refuses_strangers),
+	KUNIT_CASE(wrapper_error_paths),
+	KUNIT_CASE(wrapper_error_paths_of_open),
 	{}
 };
 
