@@ -87,10 +87,12 @@ static ssize_t wrapper_vfio_write(struct vfio_device *core_vdev,
 				  const char __user *buf, size_t count,
 				  loff_t *ppos)
 {
-	/* No detour for config space, where memory is disabled and enabled */
-	bool bar = VFIO_PCI_OFFSET_TO_INDEX(*ppos) < PCI_STD_NUM_BARS;
-	ssize_t len = bar ? wrapper_vfio_clip(core_vdev, count, *ppos) : count;
+	ssize_t len;
 
+	/* No detour for config space, where memory is disabled and enabled */
+	if (VFIO_PCI_OFFSET_TO_INDEX(*ppos) >= PCI_STD_NUM_BARS)
+		return vfio_pci_core_write(core_vdev, buf, count, ppos);
+	len = wrapper_vfio_clip(core_vdev, count, *ppos);
 	return len < 0 ? len : vfio_pci_core_write(core_vdev, buf, len, ppos);
 }
 
@@ -218,10 +220,7 @@ static void wrapper_vfio_remove(struct pci_dev *pdev)
 
 static const struct wrapper_vfio_layout wrapper_vfio_ivshmem = { .bar = 2 };
 
-/*
- * The upper half of BAR0 has windows on the virtual functions. BAR2 is a pair
- * of I/O ports, address and data, that reach all of BAR0, hidden or not.
- */
+/* BAR2 is a pair of I/O ports that reach all of BAR0, hidden or not */
 static const struct wrapper_vfio_layout wrapper_vfio_igb = {
 	.bar = 0, .visible = SZ_64K, .aliases = BIT(2)
 };
