@@ -109,6 +109,10 @@ apply: ## apply core-patch/ to your own kernel tree KDIR
 unapply: ## take it out of KDIR again
 	@scripts/unapply-series "$(KDIR)"
 
+.PHONY: debs
+debs: ## the patched kernel as Debian packages, configured like the running one
+	@scripts/build-debs
+
 .PHONY: modules
 modules: ## build the variants out of tree against the patched tree KDIR
 	@scripts/build-modules "$(KDIR)" $(VARIANT)
