@@ -459,9 +459,23 @@ def drop_cost(app, docname, source):
         source[0] = re.sub(r"(?m)^.*cost/index.*\n", "", source[0])
 
 
+def bundle_theme(app, exception):
+    """Debian's furo comes without the bundling of its script: a page cannot
+    run what begins with an import, and a page opened as a file no module."""
+    scripts = os.path.join(app.outdir, "_static", "scripts")
+    path = os.path.join(scripts, "furo.js")
+    if exception or not os.path.isfile(path):
+        return
+    text = re.sub(r'(?m)^import \w+ from "\./([\w.-]+)";$',
+                  lambda m: read(os.path.join(scripts, m.group(1))), read(path))
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(text)
+
+
 def setup(app):
     app.add_config_value("kit_cost", False, "env")
     app.connect("source-read", drop_cost)
+    app.connect("build-finished", bundle_theme)
     app.add_config_value("kit_root", "", "env")
     app.add_config_value("kit_base", "7.3", "env")
     app.add_directive("timeline", Timeline)
