@@ -101,6 +101,10 @@ source: ## get the kernel source and make the grafted tree build/linux-BASE
 patches: ## regenerate core-patch/ from the commits in build/linux-BASE
 	@scripts/refresh-patches $(BASE)
 
+.PHONY: carry
+carry: ## does the series fit a new kernel KSRC, and which patch does not, and where
+	@scripts/carry-series "$(KSRC)" $(BASE)
+
 .PHONY: apply
 apply: ## apply core-patch/ to your own kernel tree KDIR
 	@scripts/apply-series "$(KDIR)"
