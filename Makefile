@@ -68,13 +68,15 @@ bisect-check: ## drivers/vfio builds without a new warning after each patch
 folder = $(if $(wildcard variants/$(1)/main.c),variants/$(1),$(1))
 
 .PHONY: lint
-lint: ## static checks of this project, or of the driver VARIANT
+lint: ## static checks of this project and the series, or of the driver VARIANT
 ifneq ($(VARIANT),)
 	@scripts/lint-variant "$(call folder,$(VARIANT))"
 else
 	@scripts/check-scripts
 	@scripts/lint-variant --self-test
 	@scripts/lint-variant variants/*/
+	@scripts/lint-variant --in-tree build/linux-$(BASE)
+	@scripts/check-series $(BASE)
 endif
 
 .PHONY: new-variant

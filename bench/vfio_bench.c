@@ -69,6 +69,13 @@ static u64 median(void)
 	return sample[samples / 2];
 }
 
+/* A line of the results begins. */
+static void put_head(const char *type)
+{
+	fprintf(out, "{\"type\":\"%s\",\"driver\":\"%s\",\"device\":\"%s\",",
+		type, driver, device);
+}
+
 /* The samples so far are one result; start anew. */
 static void result(const char *op, const char *layout, int n, const char *unit)
 {
@@ -77,9 +84,10 @@ static void result(const char *op, const char *layout, int n, const char *unit)
 	if (!samples)
 		return;
 	mid = median();
-	fprintf(out, "{\"type\":\"bench\",\"driver\":\"%s\",\"device\":\"%s\",\"op\":\"%s\","
-		"\"layout\":\"%s\",\"n\":%d,\"unit\":\"%s\",\"median\":%llu,\"min\":%llu,"
-		"\"max\":%llu,\"count\":%d}\n", driver, device, op, layout, n, unit,
+	put_head("bench");
+	fprintf(out, "\"op\":\"%s\",\"layout\":\"%s\",\"n\":%d,\"unit\":\"%s\",",
+		op, layout, n, unit);
+	fprintf(out, "\"median\":%llu,\"min\":%llu,\"max\":%llu,\"count\":%d}\n",
 		(unsigned long long)mid, (unsigned long long)sample[0],
 		(unsigned long long)sample[samples - 1], samples);
 	samples = 0;
@@ -87,8 +95,8 @@ static void result(const char *op, const char *layout, int n, const char *unit)
 
 static void not_applicable(const char *op, const char *layout, const char *why)
 {
-	fprintf(out, "{\"type\":\"bench-na\",\"driver\":\"%s\",\"device\":\"%s\",\"op\":\"%s\","
-		"\"layout\":\"%s\",\"why\":\"%s\"}\n", driver, device, op, layout, why);
+	put_head("bench-na");
+	fprintf(out, "\"op\":\"%s\",\"layout\":\"%s\",\"why\":\"%s\"}\n", op, layout, why);
 }
 
 /* ---- the device */
@@ -159,7 +167,7 @@ static char *map(void *va, u64 offset, u64 size)
 
 static void touch(const char *va)
 {
-	*(const volatile u32 *)va;
+	READ_ONCE(*(const u32 *)va);
 }
 
 /* Which address lets the page tables be as large as @size, and none larger. */
@@ -539,7 +547,7 @@ static void bench_revokes(void)
 
 /* ---- kernel memory */
 
-static long vmstat(const char *name)
+static long vm_counter(const char *name)
 {
 	size_t len = strlen(name);
 	char line[128];
@@ -565,7 +573,7 @@ static long vmstat(const char *name)
 
 static long slab_pages(void)
 {
-	return vmstat("nr_slab_reclaimable") + vmstat("nr_slab_unreclaimable");
+	return vm_counter("nr_slab_reclaimable") + vm_counter("nr_slab_unreclaimable");
 }
 
 /* The second batch: the first finds room in slabs that are there already. */
@@ -576,12 +584,12 @@ static void bench_memory(void)
 	map_pages(MAX_MAPS);
 	slab_pages();
 	slab = slab_pages();
-	tables = vmstat("nr_page_table_pages");
+	tables = vm_counter("nr_page_table_pages");
 	map_pages(2 * MAX_MAPS);
 	take((slab_pages() - slab) * PAGE * 100 / MAX_MAPS);
 	result("memory_slab", "page", MAX_MAPS, "bytes/100");
 	touch_pages();
-	take((vmstat("nr_page_table_pages") - tables) * PAGE * 100 / MAX_MAPS);
+	take((vm_counter("nr_page_table_pages") - tables) * PAGE * 100 / MAX_MAPS);
 	result("memory_page_tables", "page_touched", MAX_MAPS, "bytes/100");
 	unmap_pages(0);
 }
@@ -692,8 +700,8 @@ struct faulter {
 	long faults;
 };
 
-static volatile bool stop;
-static volatile int running;
+static bool stop;
+static int running;
 static u32 revoke_ns[MAX_REVOKES];
 
 static void pin(int cpu)
@@ -714,8 +722,8 @@ static void *fault(void *arg)
 	pin(f->cpu);
 	f->faults = -kit_faults();
 	__atomic_add_fetch(&running, 1, __ATOMIC_SEQ_CST);
-	while (!stop) {
-		for (i = 0; i < FAULT_PAGES && !stop; i++)
+	while (!READ_ONCE(stop)) {
+		for (i = 0; i < FAULT_PAGES && !READ_ONCE(stop); i++)
 			kit_try_read(f->va + i * PAGE, &val);
 	}
 	f->faults += kit_faults();
@@ -750,7 +758,7 @@ static void contend(int cpus, double seconds)
 				     i * FAULT_PAGES * PAGE % area->size, FAULT_PAGES * PAGE);
 		VFIO_ASSERT_EQ(pthread_create(&faulters[i].thread, NULL, fault, &faulters[i]), 0);
 	}
-	while (running < n)
+	while (READ_ONCE(running) < n)
 		sched_yield();
 	from = kit_now();
 	do {
@@ -764,7 +772,7 @@ static void contend(int cpus, double seconds)
 		if (revokes % 4 == 0)
 			usleep(1000);
 	} while (to < from + seconds);
-	stop = true;
+	WRITE_ONCE(stop, true);
 	for (i = 0; i < n; i++) {
 		pthread_join(faulters[i].thread, NULL);
 		faults += faulters[i].faults;
@@ -772,14 +780,14 @@ static void contend(int cpus, double seconds)
 	}
 	to = kit_now() - from;
 	qsort(revoke_ns, revokes, sizeof(*revoke_ns), by_ns);
-	fprintf(out, "{\"type\":\"contention\",\"driver\":\"%s\",\"device\":\"%s\",\"cpus\":%d,"
-		"\"seconds\":%.3f,\"faults\":%ld,\"revokes\":%u,\"revoke_ns\":%u}\n",
-		driver, device, cpus, to, faults, revokes, revoke_ns[revokes / 2]);
+	put_head("contention");
+	fprintf(out, "\"cpus\":%d,\"seconds\":%.3f,\"faults\":%ld,", cpus, to, faults);
+	fprintf(out, "\"revokes\":%u,\"revoke_ns\":%u}\n", revokes, revoke_ns[revokes / 2]);
 }
 
 /* ---- */
 
-static void usage(FILE *f)
+static void say_usage(FILE *f)
 {
 	fputs("usage: vfio_bench [options] BDF\n"
 	      "  --results FILE     where JSON lines go, one a result (default: stdout)\n"
@@ -838,15 +846,15 @@ int main(int argc, char **argv)
 			seconds = atof(optarg);
 			break;
 		case 'h':
-			usage(stdout);
+			say_usage(stdout);
 			return 0;
 		default:
-			usage(stderr);
+			say_usage(stderr);
 			return 2;
 		}
 	}
 	if (optind != argc - 1 || cpus < 0 || cpus > 8) {
-		usage(stderr);
+		say_usage(stderr);
 		return 2;
 	}
 	out = open_memstream(&text, &len);
@@ -858,11 +866,11 @@ int main(int argc, char **argv)
 		bench_first_mmap(argv[optind], iommu, region);
 	open_device(argv[optind], iommu, region);
 	/* This also makes page tables of the process, before the first sample. */
-	fprintf(out, "{\"type\":\"bench-info\",\"driver\":\"%s\",\"device\":\"%s\",\"region\":%u,"
-		"\"size\":%llu,\"at_once\":%s,\"tsc_overhead\":%llu,\"cpu_overhead\":%llu}\n",
-		driver, device, area->region, (unsigned long long)area->size,
-		maps_at_once() ? "true" : "false", (unsigned long long)tsc_overhead,
-		(unsigned long long)cpu_overhead);
+	put_head("bench-info");
+	fprintf(out, "\"region\":%u,\"size\":%llu,\"at_once\":%s,", area->region,
+		(unsigned long long)area->size, maps_at_once() ? "true" : "false");
+	fprintf(out, "\"tsc_overhead\":%llu,\"cpu_overhead\":%llu}\n",
+		(unsigned long long)tsc_overhead, (unsigned long long)cpu_overhead);
 
 	for (i = 1; i <= cpus; i++)
 		contend(i, seconds);

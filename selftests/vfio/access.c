@@ -70,7 +70,8 @@ void *kit_map(struct kit_dev *dev, const struct kit_area *area, u64 offset, u64 
 
 static bool holds_what_is_written(struct kit_dev *dev, struct kit_area *area)
 {
-	u64 at[] = { 0, area->size / 2 / KIT_PAGE_SIZE * KIT_PAGE_SIZE, area->size - KIT_PAGE_SIZE };
+	u64 half = area->size / 2 / KIT_PAGE_SIZE * KIT_PAGE_SIZE;
+	u64 at[] = { 0, half, area->size - KIT_PAGE_SIZE };
 	u64 tries[] = { 0x5aa5c33c0ff01234ULL, 0xa55a3cc3f00fedcbULL }, got = 0;
 	bool ram = area->writable;
 	int i, j;
@@ -289,6 +290,7 @@ const struct kit_path kit_paths[] = {
 	{ "reset", can_reset, kit_reset, .resets = true },
 	{ "hot_reset", can_hot_reset, kit_hot_reset, .resets = true },
 };
+
 const int kit_nr_paths = ARRAY_SIZE(kit_paths);
 
 const struct kit_path *kit_path(const char *name)

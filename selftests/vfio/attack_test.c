@@ -159,8 +159,9 @@ TEST_F(attack, offsets_and_lengths_at_the_limits)
 	u64 size = self->area->size, start = self->area->file_offset + self->area->offset;
 	u64 region = self->area->file_offset;
 	u64 offs[] = {
-		start + size, start + size - 4096, start + (1UL << 39), region + (1UL << 40) - 4096,
-		region - 4096, (1UL << 63), (1UL << 63) - 4096, ~0UL & ~4095UL, 6UL << 40, 7UL << 40,
+		start + size, start + size - 4096, start + (1UL << 39),
+		region + (1UL << 40) - 4096, region - 4096, (1UL << 63),
+		(1UL << 63) - 4096, ~0UL & ~4095UL, 6UL << 40, 7UL << 40,
 		8UL << 40, 9UL << 40, 255UL << 40, 1UL << 62,
 	};
 	u32 val;
@@ -281,7 +282,8 @@ TEST_F(attack, vfork_and_exec)
 	pid_t pid;
 
 	/* Shares the mm, and leaves. */
-	pid = clone(child_of_vfork, stack + ARRAY_SIZE(stack), CLONE_VM | CLONE_VFORK | SIGCHLD, self);
+	pid = clone(child_of_vfork, stack + ARRAY_SIZE(stack),
+		    CLONE_VM | CLONE_VFORK | SIGCHLD, self);
 	ASSERT_GT(pid, 0);
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	EXPECT_EQ(0, status);
@@ -325,7 +327,8 @@ TEST_F(attack, many_mappings)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(p); i++) {
-		p[i] = kit_map(&self->dev, self->area, i % pages * KIT_PAGE_SIZE, KIT_PAGE_SIZE, RW);
+		p[i] = kit_map(&self->dev, self->area, i % pages * KIT_PAGE_SIZE,
+			       KIT_PAGE_SIZE, RW);
 		ASSERT_TRUE(kit_try_read(p[i], &val));
 	}
 	vfio_pci_cmd_clear(self->dev.vdev, PCI_COMMAND_MEMORY);

@@ -508,8 +508,9 @@ TEST_F(shape, mapped_over)
 	ASSERT_EQ(va + HALF, mmap(va + HALF, self->area->size - HALF, RW,
 				  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
 	va[HALF] = 1;
-	ASSERT_EQ(va + LAST, mmap(va + LAST, KIT_PAGE_SIZE, RW, MAP_SHARED | MAP_FIXED,
-				  self->dev.vdev->fd, self->area->file_offset + self->area->offset));
+	ASSERT_EQ(va + LAST,
+		  mmap(va + LAST, KIT_PAGE_SIZE, RW, MAP_SHARED | MAP_FIXED, self->dev.vdev->fd,
+		       self->area->file_offset + self->area->offset));
 	watch(self, va + LAST, 0);
 	CHECK_REVOCATION();
 	EXPECT_EQ(1, va[HALF]);
@@ -544,8 +545,9 @@ TEST_F(shape, populated_and_locked)
 TEST_F(shape, madvised)
 {
 	static const int advice[] = {
-		MADV_DONTNEED, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTFORK, MADV_DOFORK, MADV_FREE,
-		MADV_REMOVE, MADV_COLD, MADV_PAGEOUT, MADV_POPULATE_READ, MADV_POPULATE_WRITE,
+		MADV_DONTNEED, MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_DONTFORK, MADV_DOFORK,
+		MADV_FREE, MADV_REMOVE, MADV_COLD, MADV_PAGEOUT,
+		MADV_POPULATE_READ, MADV_POPULATE_WRITE,
 		MADV_MERGEABLE, MADV_WIPEONFORK, MADV_DODUMP, MADV_RANDOM, MADV_SEQUENTIAL,
 		25 /* MADV_COLLAPSE */, 102 /* MADV_GUARD_INSTALL */,
 	};

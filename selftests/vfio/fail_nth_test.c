@@ -113,8 +113,10 @@ static void undo(fail_self *self)
 
 static int do_mmap(fail_self *self)
 {
+	u64 offset = self->area->file_offset + self->area->offset;
+
 	self->va = (char *)syscall(__NR_mmap, 0UL, self->area->size, RW, MAP_SHARED,
-				   self->dev.vdev->fd, self->area->file_offset + self->area->offset);
+				   self->dev.vdev->fd, offset);
 	return self->va == MAP_FAILED ? -errno : 0;
 }
 

@@ -233,7 +233,8 @@ static int op_config(void)
 	if (below(2))
 		return pread(dev.vdev->fd, &val, size, dev.vdev->config_space.offset + at) < 0 ?
 			-errno : 0;
-	return pwrite(dev.vdev->fd, &val, size, dev.vdev->config_space.offset + at) < 0 ? -errno : 0;
+	return pwrite(dev.vdev->fd, &val, size, dev.vdev->config_space.offset + at) < 0 ?
+		-errno : 0;
 }
 
 static int op_power(void)

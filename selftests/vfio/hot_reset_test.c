@@ -35,8 +35,8 @@ FIXTURE(hot_reset) {
 	char *va[2];
 	pid_t child;
 	pthread_t thread;
-	volatile bool stop;
-	volatile long count;
+	bool stop;
+	long count;
 };
 
 typedef FIXTURE_DATA(hot_reset) hot_reset_self;
@@ -205,7 +205,7 @@ static void *reset_sibling(void *arg)
 {
 	hot_reset_self *self = arg;
 
-	while (!self->stop) {
+	while (!READ_ONCE(self->stop)) {
 		__vfio_pci_device_reset(self->sibling.vdev);
 		self->count++;
 	}
@@ -248,7 +248,7 @@ TEST_F_TIMEOUT(hot_reset, trylock_lost, 60)
 		}
 		usleep(1000);
 	}
-	self->stop = true;
+	WRITE_ONCE(self->stop, true);
 	pthread_join(self->thread, NULL);
 	if (traced)
 		trace_stop(&trace);

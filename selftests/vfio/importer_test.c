@@ -120,7 +120,7 @@ static bool dma_lands(importer_self *self, int fill)
 	/* Not all of what a bad transfer does is seen by the driver. */
 	vfio_pci_driver_memcpy(self->dma, self->memory.iova, self->iova, LEN);
 	for (i = 0; i < LEN; i++) {
-		if (((volatile char *)self->va)[i] != (char)fill)
+		if (READ_ONCE(self->va[i]) != (char)fill)
 			return false;
 	}
 	return true;
@@ -138,7 +138,7 @@ static bool bar_holds(importer_self *self, int fill)
 	int i;
 
 	for (i = 0; i < LEN; i++) {
-		if (((volatile char *)self->va)[i] != (char)fill)
+		if (READ_ONCE(self->va[i]) != (char)fill)
 			return false;
 	}
 	return true;

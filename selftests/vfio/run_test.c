@@ -36,10 +36,10 @@ static double now(void)
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return ts.tv_sec + ts.tv_nsec * 1e-9;
+	return ts.tv_sec + ts.tv_nsec / 1e9;
 }
 
-static void kmsg(const char *what)
+static void say_in_log(const char *what)
 {
 	int fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC);
 
@@ -187,14 +187,15 @@ static int run(char **argv, double limit)
 		status = SIGKILL;
 ended:
 	kill_session(pid);
-	fprintf(out, "{\"type\":\"end\",\"status\":%d,\"signal\":%d,\"timeout\":%s,\"seconds\":%.1f}\n",
+	fprintf(out, "{\"type\":\"end\",\"status\":%d,\"signal\":%d,",
 		WIFEXITED(status) ? WEXITSTATUS(status) : -1,
-		WIFSIGNALED(status) ? WTERMSIG(status) : 0, timeout ? "true" : "false",
+		WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+	fprintf(out, "\"timeout\":%s,\"seconds\":%.1f}\n", timeout ? "true" : "false",
 		now() - start);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
-static void begin(void)
+static void put_begin(void)
 {
 	fputs("{\"type\":\"begin-test\",\"suite\":", out);
 	put_string(suite);
@@ -204,7 +205,7 @@ static void begin(void)
 	put_string(device);
 	fputs("}\n", out);
 	fflush(out);
-	kmsg("begin");
+	say_in_log("begin");
 }
 
 int main(int argc, char **argv)
@@ -229,7 +230,9 @@ int main(int argc, char **argv)
 			break;
 	}
 	if (i + 1 >= argc || strcmp(argv[i], "--")) {
-		fprintf(stderr, "usage: run_test --results FILE [--timeout S] [--suite NAME] [--driver NAME] [--device NAME] [--tries N] -- PROGRAM [ARGUMENTS]\n");
+		fprintf(stderr, "usage: run_test --results FILE [--timeout S] [--suite NAME]\n");
+		fprintf(stderr, "                [--driver NAME] [--device NAME] [--tries N]\n");
+		fprintf(stderr, "                -- PROGRAM [ARGUMENTS]\n");
 		return 1;
 	}
 	argv += i + 1;
@@ -242,9 +245,9 @@ int main(int argc, char **argv)
 	}
 	do {
 		starved = false;
-		begin();
+		put_begin();
 		rc = run(argv, limit);
-		kmsg("end");
+		say_in_log("end");
 	} while (starved && --tries > 0);
 	fclose(out);
 	return rc < 0 ? 1 : rc;
