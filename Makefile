@@ -27,6 +27,10 @@ help: ## this list
 verify: ## the main job: every revocation path, for every variant, in a guest
 	@scripts/verify
 
+.PHONY: verify-host
+verify-host: ## the same on this machine, on a real device: BDF=0000:03:00.0 (as root)
+	@scripts/verify-host $(BDF)
+
 .PHONY: check
 check: ## all tests of this project
 	@scripts/check
@@ -51,6 +55,7 @@ selftests: ## the real uAPI in a guest: mappings, importers, hot reset, fuzzer (
 selftests-full: ## all of it with every driver, then again with KASAN and lockdep
 	@scripts/run-selftests --full $(BASE)
 	@scripts/run-selftests --full --config kasan $(BASE)
+	@scripts/verify-host-test --guest $(BASE)
 
 .PHONY: kernel-selftests
 kernel-selftests: ## the kernel's own VFIO selftests, unpatched and patched
