@@ -102,6 +102,8 @@ static long kit_sleeps(void)
 	return ru.ru_nvcsw;
 }
 
+const char *kit_token;
+
 int kit_dev_open(struct kit_dev *dev, const char *bdf, struct iommu *iommu)
 {
 	struct vfio_device_attach_iommufd_pt attach = {
@@ -114,7 +116,7 @@ int kit_dev_open(struct kit_dev *dev, const char *bdf, struct iommu *iommu)
 	snprintf(dev->bdf, sizeof(dev->bdf), "%s", bdf);
 	dev->vdev = vfio_pci_device_alloc(dev->bdf, iommu);
 	vfio_pci_cdev_open(dev->vdev, dev->bdf);
-	err = __vfio_device_bind_iommufd(dev->vdev->fd, iommu->iommufd, NULL);
+	err = __vfio_device_bind_iommufd(dev->vdev->fd, iommu->iommufd, kit_token);
 	if (!err && ioctl(dev->vdev->fd, VFIO_DEVICE_ATTACH_IOMMUFD_PT, &attach))
 		err = -errno;
 	if (err) {

@@ -101,6 +101,9 @@ bool kit_try_read64(const void *va, u64 *val);
 /* Minor faults of this thread so far. */
 long kit_faults(void);
 
+/* The VF token, a UUID, for a PF that has VFs and for its VFs; NULL: none. */
+extern const char *kit_token;
+
 /* Open @bdf in @iommu; returns 0 or -errno, nothing left open. */
 int kit_dev_open(struct kit_dev *dev, const char *bdf, struct iommu *iommu);
 void kit_dev_find_areas(struct kit_dev *dev);

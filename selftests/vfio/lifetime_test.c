@@ -328,38 +328,6 @@ TEST_F_TIMEOUT(lifetime, unbind_with_an_opath_fd, 60)
 	free(driver);
 }
 
-/* A VF of the device, bound to the same driver, mapped; then the PF goes. */
-TEST_F_TIMEOUT(lifetime, vf_while_the_pf_goes, 120)
-{
-	char path[PATH_MAX], *driver = sysfs_driver_get(kit_bdf), *vf;
-	const char *pf = kit_bdf;
-	int total, err, fd;
-
-	ASSERT_NE(NULL, driver);
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/sriov_totalvfs", kit_bdf);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		SKIP(return, "no SR-IOV capability");
-	close(fd);
-	total = sysfs_sriov_totalvfs_get(pf);
-	if (total < 1)
-		SKIP(return, "no VFs");
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/sriov_numvfs", kit_bdf);
-	err = write_sysfs(path, "1");
-	if (err)
-		SKIP(return, "the driver does not do SR-IOV: %s", strerror(-err));
-	vf = sysfs_sriov_vf_bdf_get(pf, 0);
-	ASSERT_NE(NULL, vf);
-	ksft_print_msg("VF %s\n", vf);
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/driver_override", vf);
-	EXPECT_EQ(0, write_sysfs(path, driver));
-	write_sysfs("/sys/bus/pci/drivers_probe", vf);
-	/* In use or not: VFs go when the PF says so. */
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/sriov_numvfs", kit_bdf);
-	EXPECT_EQ(0, write_sysfs(path, "0"));
-	free(driver);
-}
-
 int main(int argc, char **argv)
 {
 	kit_args(&argc, argv);

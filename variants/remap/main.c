@@ -231,6 +231,7 @@ static void remap_vfio_remove(struct pci_dev *pdev)
 static const struct pci_device_id remap_vfio_table[] = {
 	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(0x1af4, 0x1110), .driver_data = 2 }, /* ivshmem */
 	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(0x8086, 0x10c9), .driver_data = 1 }, /* igb */
+	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(0x8086, 0x10ca), .driver_data = 3 }, /* a VF of it */
 	{}
 };
 MODULE_DEVICE_TABLE(pci, remap_vfio_table);

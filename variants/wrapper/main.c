@@ -223,13 +223,15 @@ static const struct wrapper_vfio_layout wrapper_vfio_ivshmem = { .bar = 2 };
 /* BAR2 is a pair of I/O ports that reach all of BAR0, hidden or not */
 static const struct wrapper_vfio_layout wrapper_vfio_igb = {
 	.bar = 0, .visible = SZ_64K, .aliases = BIT(2)
-};
+}, wrapper_vfio_igbvf = { .bar = 0 };
 
 static const struct pci_device_id wrapper_vfio_table[] = {
 	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(PCI_VENDOR_ID_REDHAT_QUMRANET, 0x1110),
 	  .driver_data = (kernel_ulong_t)&wrapper_vfio_ivshmem },
 	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(PCI_VENDOR_ID_INTEL, 0x10c9),
 	  .driver_data = (kernel_ulong_t)&wrapper_vfio_igb },
+	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(PCI_VENDOR_ID_INTEL, 0x10ca),
+	  .driver_data = (kernel_ulong_t)&wrapper_vfio_igbvf },
 	{}
 };
 MODULE_DEVICE_TABLE(pci, wrapper_vfio_table);

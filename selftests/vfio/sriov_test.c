@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A VF with a driver of its own, open and mapped: its BARs are memory like any
+ * other, and are revoked like any other, but for PCI_COMMAND, where a VF has no
+ * memory enable. Then its PF goes. (Rules C1, C3 and C10.)
+ *
+ * usage: sriov_test [HARNESS OPTIONS] [--vf-driver NAME] BDF_OF_THE_PF
+ *
+ * Copyright (C) 2026 The VFIO variant-driver kit authors
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/limits.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "access.h"
+#include "kselftest_harness.h"
+
+#define TOKEN	"6b1b1a37-1b0c-4fd3-a5ff-3ec6e8cc3b1d"
+
+static const char *vf_driver = "vfio-pci";
+
+FIXTURE(vf) {
+	struct kit_dev dev;
+	struct iommu *iommu;
+	struct kit_area *area;
+	char *va, *vf, *pf_driver;
+	pid_t child;
+};
+
+typedef FIXTURE_DATA(vf) vf_self;
+
+static int write_sysfs(const char *val, const char *format, const char *name)
+{
+	char path[PATH_MAX];
+	int fd, err = 0;
+
+	snprintf(path, sizeof(path), format, name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, val, strlen(val)) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static int set_vfs(const char *n)
+{
+	return write_sysfs(n, "/sys/bus/pci/devices/%s/sriov_numvfs", kit_bdf);
+}
+
+/* The token is set by who opens the PF with it, and stays. */
+static int set_token(vf_self *self)
+{
+	struct kit_dev pf;
+	int err;
+
+	kit_token = TOKEN;
+	err = kit_dev_open(&pf, kit_bdf, self->iommu);
+	if (!err)
+		kit_close(&pf, NULL);
+	return err;
+}
+
+static bool bound(vf_self *self)
+{
+	char *driver = sysfs_driver_get(self->vf);
+	bool is = driver && !strcmp(driver, vf_driver);
+
+	free(driver);
+	return is;
+}
+
+static void bind_vf(vf_self *self)
+{
+	char *driver = sysfs_driver_get(self->vf);
+
+	if (driver)
+		write_sysfs(self->vf, "/sys/bus/pci/drivers/%s/unbind", driver);
+	free(driver);
+	write_sysfs(vf_driver, "/sys/bus/pci/devices/%s/driver_override", self->vf);
+	write_sysfs(self->vf, "/sys/bus/pci/drivers_probe%s", "");
+}
+
+FIXTURE_SETUP(vf)
+{
+	u32 val;
+	int err;
+
+	err = set_vfs("0");
+	if (err)
+		SKIP(return, "no SR-IOV: %s", strerror(-err));
+	self->iommu = iommu_init(MODE_IOMMUFD);
+	self->pf_driver = sysfs_driver_get(kit_bdf);
+	ASSERT_NE(NULL, self->pf_driver);
+	ASSERT_EQ(0, set_token(self));
+	err = set_vfs("1");
+	if (err)
+		SKIP(return, "%s makes no VFs: %s", self->pf_driver, strerror(-err));
+	self->vf = sysfs_sriov_vf_bdf_get(kit_bdf, 0);
+	ASSERT_NE(NULL, self->vf);
+	bind_vf(self);
+	if (!bound(self))
+		SKIP(return, "%s does not know this VF", vf_driver);
+	ASSERT_EQ(0, kit_dev_open(&self->dev, self->vf, self->iommu));
+	kit_dev_find_areas(&self->dev);
+	self->area = kit_best_area(&self->dev);
+	ASSERT_NE(NULL, self->area) TH_LOG("no BAR of the VF can be mapped");
+	self->va = kit_map(&self->dev, self->area, 0, self->area->size, PROT_READ | PROT_WRITE);
+	ASSERT_TRUE(kit_try_read(self->va, &val));
+	ksft_print_msg("VF %s of %s, region %u, 0x%llx bytes\n", self->vf, self->pf_driver,
+		       self->area->region, (unsigned long long)self->area->size);
+}
+
+static void close_vf(vf_self *self)
+{
+	if (self->va)
+		munmap(self->va, self->area->size);
+	self->va = NULL;
+	if (self->dev.vdev)
+		kit_close(&self->dev, NULL);
+}
+
+FIXTURE_TEARDOWN(vf)
+{
+	if (self->child > 0) {
+		kill(self->child, SIGKILL);
+		waitpid(self->child, NULL, 0);
+	}
+	close_vf(self);
+	set_vfs("0");
+}
+
+/* Two processes: what is mapped in a child goes and comes back like the parent's. */
+static bool child_reads(vf_self *self)
+{
+	pid_t pid = fork();
+	int status;
+	u32 val;
+
+	if (!pid)
+		_exit(kit_try_read(self->va, &val) ? 0 : 1);
+	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
+}
+
+static void take_away(struct __test_metadata *_metadata, vf_self *self, const char *name)
+{
+	const struct kit_path *path = kit_path(name);
+	char *last = self->va + self->area->size - KIT_PAGE_SIZE;
+	long faults;
+	char why[80];
+	u32 val;
+	int i;
+
+	if (!path->can(&self->dev, why, sizeof(why)))
+		SKIP(return, "%s", why);
+	for (i = 0; i < 2; i++) {
+		ASSERT_TRUE(kit_try_read(self->va, &val));
+		ASSERT_TRUE(kit_try_read(last, &val));
+		ASSERT_EQ(0, path->enter(&self->dev));
+		if (path->leave) {
+			EXPECT_FALSE(kit_try_read(self->va, &val));
+			EXPECT_FALSE(kit_try_read(last, &val));
+			EXPECT_FALSE(child_reads(self));
+			ASSERT_EQ(0, path->leave(&self->dev));
+		}
+		EXPECT_TRUE(kit_read_faults(self->va, &faults));
+		EXPECT_LT(0, faults) TH_LOG("its PTE was not gone");
+		EXPECT_TRUE(kit_try_read(last, &val));
+		EXPECT_TRUE(child_reads(self));
+	}
+}
+
+TEST_F_TIMEOUT(vf, d3hot, 60) { take_away(_metadata, self, "d3hot"); }
+TEST_F_TIMEOUT(vf, runtime_pm, 60) { take_away(_metadata, self, "runtime_pm"); }
+TEST_F_TIMEOUT(vf, flr, 60) { take_away(_metadata, self, "flr"); }
+TEST_F_TIMEOUT(vf, reset, 60) { take_away(_metadata, self, "reset"); }
+TEST_F_TIMEOUT(vf, hot_reset, 60) { take_away(_metadata, self, "hot_reset"); }
+
+/* The PF has the memory enable of its VFs; the bit in PCI_COMMAND is not there. */
+TEST_F_TIMEOUT(vf, memory_disable_means_nothing, 60)
+{
+	const struct kit_path *path = kit_path("memory_disable");
+	u32 val;
+
+	ASSERT_EQ(0, path->enter(&self->dev));
+	EXPECT_TRUE(kit_try_read(self->va, &val));
+	EXPECT_TRUE(child_reads(self));
+	ASSERT_EQ(0, path->leave(&self->dev));
+	EXPECT_TRUE(kit_try_read(self->va, &val));
+}
+
+/* @leave takes the VF away, in a child: it has to wait until nobody has it open. */
+static void vf_goes(struct __test_metadata *_metadata, vf_self *self, int (*leave)(vf_self *self))
+{
+	int status;
+	u32 val;
+
+	fflush(stdout);
+	self->child = fork();
+	ASSERT_GE(self->child, 0);
+	if (!self->child) {
+		munmap(self->va, self->area->size);
+		close(self->dev.vdev->fd);
+		_exit(leave(self) ? 1 : 0);
+	}
+	usleep(500000);
+	EXPECT_EQ(0, waitpid(self->child, &status, WNOHANG)) TH_LOG("the VF went while it was open");
+	EXPECT_TRUE(kit_try_read(self->va, &val));
+	/* The mapping alone holds it. */
+	close(self->dev.vdev->fd);
+	self->dev.vdev->fd = -1;
+	usleep(200000);
+	EXPECT_EQ(0, waitpid(self->child, &status, WNOHANG)) TH_LOG("the VF went while it was mapped");
+	EXPECT_TRUE(kit_try_read(self->va, &val));
+	close_vf(self);
+	ASSERT_EQ(self->child, waitpid(self->child, &status, 0));
+	self->child = 0;
+	EXPECT_EQ(0, status);
+}
+
+static int take_vfs(vf_self *self)
+{
+	return set_vfs("0");
+}
+
+static int unbind_pf(vf_self *self)
+{
+	return write_sysfs(kit_bdf, "/sys/bus/pci/drivers/%s/unbind", self->pf_driver);
+}
+
+TEST_F_TIMEOUT(vf, vfs_are_taken_while_mapped, 60)
+{
+	vf_goes(_metadata, self, take_vfs);
+}
+
+TEST_F_TIMEOUT(vf, pf_is_unbound_while_mapped, 60)
+{
+	vf_goes(_metadata, self, unbind_pf);
+	EXPECT_EQ(0, write_sysfs(kit_bdf, "/sys/bus/pci/drivers/%s/bind", self->pf_driver));
+	EXPECT_EQ(0, set_token(self));
+}
+
+int main(int argc, char **argv)
+{
+	kit_args(&argc, argv);
+	if (argc > 2 && !strcmp(argv[argc - 2], "--vf-driver")) {
+		vf_driver = argv[argc - 1];
+		argc -= 2;
+		argv[argc] = NULL;
+	}
+	return test_harness_run(argc, argv);
+}
