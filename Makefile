@@ -35,6 +35,14 @@ verify-host: ## the same on this machine, on a real device: BDF=0000:03:00.0 (as
 check: ## all tests of this project
 	@scripts/check
 
+.PHONY: check-full
+check-full: ## all of it: the full selftests too, the sanitizers, the kernel's own
+	@scripts/check --full
+
+.PHONY: negative
+negative: ## kernels and drivers that are wrong on purpose: the guest's tests have to find each
+	@scripts/negative
+
 .PHONY: kunit
 kunit: ## KUnit suites of the core and the variants; ARCH=uml, x86_64 or arm64
 	@scripts/kunit-run $(if $(ARCH),--arch "$(ARCH)") $(if $(VARIANT),--variant "$(call folder,$(VARIANT))")
@@ -52,10 +60,8 @@ selftests: ## the real uAPI in a guest: mappings, importers, hot reset, fuzzer (
 	@scripts/run-selftests $(BASE)
 
 .PHONY: selftests-full
-selftests-full: ## all of it with every driver, then again with KASAN and lockdep
-	@scripts/run-selftests --full $(BASE)
-	@scripts/run-selftests --full --config kasan $(BASE)
-	@scripts/verify-host-test --guest $(BASE)
+selftests-full: ## all of it with every driver, then again with KASAN and kmemleak
+	@scripts/check --full selftests-full selftests-kasan host-guest
 
 .PHONY: kernel-selftests
 kernel-selftests: ## the kernel's own VFIO selftests, unpatched and patched

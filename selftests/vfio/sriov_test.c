@@ -209,13 +209,15 @@ static void vf_goes(struct __test_metadata *_metadata, vf_self *self, int (*leav
 		_exit(leave(self) ? 1 : 0);
 	}
 	usleep(500000);
-	EXPECT_EQ(0, waitpid(self->child, &status, WNOHANG)) TH_LOG("the VF went while it was open");
+	EXPECT_EQ(0, waitpid(self->child, &status, WNOHANG))
+		TH_LOG("the VF went while it was open");
 	EXPECT_TRUE(kit_try_read(self->va, &val));
 	/* The mapping alone holds it. */
 	close(self->dev.vdev->fd);
 	self->dev.vdev->fd = -1;
 	usleep(200000);
-	EXPECT_EQ(0, waitpid(self->child, &status, WNOHANG)) TH_LOG("the VF went while it was mapped");
+	EXPECT_EQ(0, waitpid(self->child, &status, WNOHANG))
+		TH_LOG("the VF went while it was mapped");
 	EXPECT_TRUE(kit_try_read(self->va, &val));
 	close_vf(self);
 	ASSERT_EQ(self->child, waitpid(self->child, &status, 0));

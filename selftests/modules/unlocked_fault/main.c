@@ -49,5 +49,7 @@ static int unlocked_mmap(struct vfio_device *core_vdev, struct vm_area_struct *v
 }
 
 #define vfio_pci_core_mmap	unlocked_mmap
+#ifndef HOLD_NAME
 #define HOLD_NAME		"unlocked_fault-vfio-pci"
+#endif
 #include "../hold/main.c"
