@@ -370,22 +370,39 @@ static void vpk_c4_default(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fn->vdev->zap_bars_on_revoke, driver->flag);
 }
 
+/*
+ * A page of BAR 0 is mapped and touched; and gone, with as many warnings as
+ * expected, when memory is disabled. What the zap did.
+ */
+static const struct vpk_event *vpk_zap_of_touched(struct kunit *test,
+						  struct vpk_function *fn,
+						  int warnings)
+{
+	const struct vpk_event *zap;
+	struct vpk_map *map;
+
+	vpk_open(test, fn);
+	map = vpk_map(test, fn, 0, 0, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
+	kunit_warning_suppress(test) {
+		KUNIT_EXPECT_EQ(test, vpk_memory(fn, false), 0);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, warnings);
+	}
+	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
+	zap = vpk_log_find(fn->host, VPK_ZAP, 0);
+	KUNIT_ASSERT_NOT_NULL(test, zap);
+	return zap;
+}
+
 /* C4: what the driver says before registration is what counts from then on. */
 static void vpk_c4_opt_out(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_custom(test, vpk_through_mmap,
 					     vpk_opt_out, NULL, NULL);
 	const struct vpk_event *zap;
-	struct vpk_map *map;
 
 	KUNIT_EXPECT_FALSE(test, fn->flag_at_register);
-	vpk_open(test, fn);
-	map = vpk_map(test, fn, 0, 0, PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
-	KUNIT_EXPECT_EQ(test, vpk_memory(fn, false), 0);
-	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
-	zap = vpk_log_find(fn->host, VPK_ZAP, 0);
-	KUNIT_ASSERT_NOT_NULL(test, zap);
+	zap = vpk_zap_of_touched(test, fn, 0);
 	KUNIT_EXPECT_EQ_MSG(test, zap->a, 0, "the device's space was zapped");
 	KUNIT_EXPECT_EQ_MSG(test, zap->b, 1, "DMABUFs zapped");
 }
@@ -466,21 +483,9 @@ static void vpk_c5_late_opt_out(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_custom(test, vpk_hand_mmap, NULL,
 					     vpk_opt_out, NULL);
-	const struct vpk_event *zap;
-	struct vpk_map *map;
 
 	KUNIT_EXPECT_TRUE(test, fn->flag_at_register);
-	vpk_open(test, fn);
-	map = vpk_map(test, fn, 0, 0, PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
-	kunit_warning_suppress(test) {
-		KUNIT_EXPECT_EQ(test, vpk_memory(fn, false), 0);
-		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
-	}
-	zap = vpk_log_find(fn->host, VPK_ZAP, 0);
-	KUNIT_ASSERT_NOT_NULL(test, zap);
-	KUNIT_EXPECT_EQ(test, zap->a, 1);
-	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
+	KUNIT_EXPECT_EQ(test, vpk_zap_of_touched(test, fn, 1)->a, 1);
 }
 
 /* C5: and a flag set after registration, likewise. */
@@ -488,21 +493,9 @@ static void vpk_c5_late_opt_in(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_custom(test, vfio_pci_core_mmap, NULL,
 					     vpk_opt_in, NULL);
-	const struct vpk_event *zap;
-	struct vpk_map *map;
 
 	KUNIT_EXPECT_FALSE(test, fn->flag_at_register);
-	vpk_open(test, fn);
-	map = vpk_map(test, fn, 0, 0, PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
-	kunit_warning_suppress(test) {
-		KUNIT_EXPECT_EQ(test, vpk_memory(fn, false), 0);
-		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
-	}
-	zap = vpk_log_find(fn->host, VPK_ZAP, 0);
-	KUNIT_ASSERT_NOT_NULL(test, zap);
-	KUNIT_EXPECT_EQ(test, zap->a, 0);
-	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
+	KUNIT_EXPECT_EQ(test, vpk_zap_of_touched(test, fn, 1)->a, 0);
 }
 
 /* What happens right after a registration, see vpk_finding_late_flag(). */
