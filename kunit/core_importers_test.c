@@ -180,13 +180,14 @@ static void vpk_importer_hot_reset(struct kunit *test)
 static void vpk_importer_trylock(struct kunit *test)
 {
 	struct vpk_importing on = {};
+	struct vpk_lock_holder *holder;
 
 	vpk_import(test, &on, 2);
 	vpk_bind(test, on.by, VPK_DRIVER);
 	vpk_open(test, on.by);
-	down_read(&on.fn[1]->vdev->memory_lock);
+	holder = vpk_hold_memory_lock(test, on.fn[1]);
 	KUNIT_EXPECT_EQ(test, vpk_hot_reset(on.fn[0]), -EBUSY);
-	up_read(&on.fn[1]->vdev->memory_lock);
+	vpk_drop_memory_lock(holder);
 	KUNIT_EXPECT_NULL(test, vpk_log_find(on.host, VPK_INVALIDATE |
 					     VPK_REVOKE, -1));
 	KUNIT_EXPECT_TRUE(test, vpk_importer_mapped(on.importer[0]));

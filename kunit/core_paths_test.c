@@ -329,13 +329,14 @@ static void vpk_fails_reset_impossible(struct kunit *test)
 /* The trylock of hot reset is lost: nothing has been revoked yet. */
 static void vpk_fails_hot_reset_trylock(struct kunit *test)
 {
+	struct vpk_lock_holder *holder;
 	struct vpk_function *fn[2];
 	struct vpk_map *map[2];
 
 	vpk_two_open(test, fn, map);
-	down_read(&fn[1]->vdev->memory_lock);
+	holder = vpk_hold_memory_lock(test, fn[1]);
 	KUNIT_EXPECT_EQ(test, vpk_hot_reset(fn[0]), -EBUSY);
-	up_read(&fn[1]->vdev->memory_lock);
+	vpk_drop_memory_lock(holder);
 	VPK_EXPECT_ORDER(test, fn[0]->host, "zap");
 	KUNIT_EXPECT_EQ(test, vpk_touch(map[0], 0), 0);
 	KUNIT_EXPECT_TRUE(test, vpk_mapped(map[1], 0));

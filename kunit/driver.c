@@ -7,6 +7,7 @@
  */
 #include <linux/delay.h>
 #include <linux/file.h>
+#include <linux/kallsyms.h>
 #include <linux/module.h>
 
 #include "vfio_pci_kunit.h"
@@ -188,6 +189,69 @@ void vpk_unbind(struct vpk_function *fn)
 	vpk_wait_open_count(fn, 0);
 	fn->vdev = NULL;
 	device_release_driver(&fn->pdev->dev);
+}
+
+/* A function of a driver's that nobody but its module's loader can call. */
+static void *vpk_symbol(struct kunit *test, const char *driver,
+			const char *suffix)
+{
+	char name[64];
+	void *symbol;
+
+	snprintf(name, sizeof(name), "%s_%s", driver, suffix);
+	symbol = (void *)kallsyms_lookup_name(name);
+	if (!symbol)
+		kunit_skip(test, "there is no %s() in kallsyms", name);
+	return symbol;
+}
+
+/**
+ * vpk_reload_check() - unload a driver while it has a device, and load it again
+ * @test: the test
+ * @config: a function that the driver drives
+ * @driver: the driver's name
+ * @symbol: what module_pci_driver() was given
+ *
+ * By the functions that rmmod and modprobe would call. The device is unbound
+ * then, nothing is bound while the driver is not there, and afterwards it works
+ * as before. Skips the test, by name, after boot (those functions are gone), and
+ * on a kernel without CONFIG_KALLSYMS_ALL.
+ *
+ * Context: the test's thread.
+ */
+void vpk_reload_check(struct kunit *test,
+		      const struct vpk_function_config *config,
+		      const char *driver, const char *symbol)
+{
+	struct vpk_function *fn;
+	void (*unload)(void);
+	struct vpk_host *host;
+	int (*load)(void);
+	int usage;
+
+	if (system_state >= SYSTEM_FREEING_INITMEM)
+		kunit_skip(test, "this kernel has booted already");
+	load = vpk_symbol(test, symbol, "init");
+	unload = vpk_symbol(test, symbol, "exit");
+
+	host = vpk_host_create(test);
+	fn = vpk_function_add(test, host, config);
+	vpk_host_probe(test, host);
+	usage = atomic_read(&fn->pdev->dev.power.usage_count);
+	vpk_bind(test, fn, driver);
+
+	unload();
+	fn->vdev = NULL;
+	KUNIT_EXPECT_FALSE(test, device_is_bound(&fn->pdev->dev));
+	KUNIT_EXPECT_EQ(test, atomic_read(&fn->pdev->dev.power.usage_count),
+			usage);
+	KUNIT_EXPECT_NULL(test, fn->pdev->dev.iommu_group);
+	KUNIT_EXPECT_NULL(test, driver_find(driver, &pci_bus_type));
+	KUNIT_EXPECT_EQ(test, vpk_try_bind(test, fn, driver), -ENODEV);
+
+	KUNIT_ASSERT_EQ(test, load(), 0);
+	vpk_bind(test, fn, driver);
+	vpk_open(test, fn);
 }
 
 builtin_pci_driver(vpk_driver);

@@ -244,13 +244,6 @@ void vpk_observe(struct vpk_function *fn, vpk_observer observer, void *data)
 	smp_store_release(&fn->observer, observer);
 }
 
-struct vpk_fail {
-	int where;
-	bool write;
-	unsigned int skip;
-	unsigned int times;
-};
-
 static int vpk_fail_observer(const struct vpk_access *access, void *data)
 {
 	struct vpk_fail *fail = data;
@@ -284,12 +277,9 @@ static int vpk_fail_observer(const struct vpk_access *access, void *data)
 void vpk_fail_access(struct kunit *test, struct vpk_function *fn, int where,
 		     bool write, unsigned int skip, unsigned int times)
 {
-	struct vpk_fail *fail;
-
-	fail = kunit_kzalloc(test, sizeof(*fail), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, fail);
-	*fail = (struct vpk_fail) { where, write, skip, times };
-	vpk_observe(fn, vpk_fail_observer, fail);
+	vpk_observe(fn, NULL, NULL);
+	fn->fail = (struct vpk_fail) { where, write, skip, times };
+	vpk_observe(fn, vpk_fail_observer, &fn->fail);
 }
 
 /*

@@ -416,6 +416,74 @@ bool vpk_reader_done(struct vpk_reader *reader)
 	return completion_done(&reader->done);
 }
 
+struct vpk_lock_holder {
+	struct rw_semaphore *lock;
+	struct completion held;
+	struct completion drop;
+	struct completion done;
+};
+
+static int vpk_lock_holder_thread(void *data)
+{
+	struct vpk_lock_holder *holder = data;
+
+	down_read(holder->lock);
+	complete(&holder->held);
+	wait_for_completion(&holder->drop);
+	up_read(holder->lock);
+	complete_all(&holder->done);
+	return 0;
+}
+
+static void vpk_lock_holder_stop(void *data)
+{
+	vpk_drop_memory_lock(data);
+}
+
+/**
+ * vpk_hold_memory_lock() - another thread has memory_lock, for read
+ * @test: the test
+ * @fn: the function, bound
+ *
+ * The test's own thread must not: ioctl() takes mmap_lock, and a fault takes
+ * memory_lock under that.
+ *
+ * Context: the test's thread. Dropped when the test ends, if not before.
+ * Return: what vpk_drop_memory_lock() takes.
+ */
+struct vpk_lock_holder *vpk_hold_memory_lock(struct kunit *test,
+					     struct vpk_function *fn)
+{
+	struct vpk_lock_holder *holder;
+	struct task_struct *task;
+
+	holder = kunit_kzalloc(test, sizeof(*holder), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, holder);
+	holder->lock = &fn->vdev->memory_lock;
+	init_completion(&holder->held);
+	init_completion(&holder->drop);
+	init_completion(&holder->done);
+	task = kthread_run(vpk_lock_holder_thread, holder, "vpk_lock_holder");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
+	wait_for_completion(&holder->held);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test,
+							vpk_lock_holder_stop,
+							holder), 0);
+	return holder;
+}
+
+/**
+ * vpk_drop_memory_lock() - the other thread gives memory_lock back
+ * @holder: from vpk_hold_memory_lock(); a second time does nothing
+ *
+ * Context: process context.
+ */
+void vpk_drop_memory_lock(struct vpk_lock_holder *holder)
+{
+	complete(&holder->drop);
+	wait_for_completion(&holder->done);
+}
+
 /**
  * vpk_reader_wait() - wait for a reader, ten seconds at most
  * @test: the test

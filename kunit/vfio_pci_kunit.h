@@ -180,6 +180,20 @@ struct vpk_driver_config {
 };
 
 /**
+ * struct vpk_fail - which config accesses fail, see vpk_fail_access()
+ * @where: those that touch this byte
+ * @write: writes, or reads
+ * @skip: so many get through first
+ * @times: so many fail then
+ */
+struct vpk_fail {
+	int where;
+	bool write;
+	unsigned int skip;
+	unsigned int times;
+};
+
+/**
  * struct vpk_function - a software PCI function
  * @host: the host bridge it is behind
  * @nr: function number in slot 0 of the bus below the root port
@@ -190,6 +204,7 @@ struct vpk_driver_config {
  * @wmask: bits of config space that a write can change
  * @observer: sees each config access, see vpk_observe()
  * @observer_data: handed to @observer
+ * @fail: which accesses fail, see vpk_fail_access()
  * @pdev: the PCI device, valid from vpk_host_probe() on
  * @vdev: the VFIO device, valid while a driver is bound by vpk_bind()
  * @device: the device file, NULL when not open
@@ -209,6 +224,7 @@ struct vpk_function {
 	u8 wmask[PCI_CFG_SPACE_SIZE];
 	vpk_observer observer;
 	void *observer_data;
+	struct vpk_fail fail;
 	struct pci_dev *pdev;
 	struct vfio_pci_core_device *vdev;
 	struct file *device;
@@ -323,6 +339,9 @@ void vpk_bind(struct kunit *test, struct vpk_function *fn, const char *driver);
 int vpk_try_bind(struct kunit *test, struct vpk_function *fn,
 		 const char *driver);
 void vpk_unbind(struct vpk_function *fn);
+void vpk_reload_check(struct kunit *test,
+		      const struct vpk_function_config *config,
+		      const char *driver, const char *symbol);
 int vpk_core_open_device(struct vfio_device *core_vdev);
 const struct vfio_device_ops *vpk_driver_ops(void);
 #define VPK_DRIVER "vpk-vfio-pci"
@@ -383,6 +402,11 @@ struct vpk_reader *vpk_reader_start(struct kunit *test, struct vpk_map *map,
 void vpk_reader_go(struct vpk_reader *reader);
 bool vpk_reader_done(struct vpk_reader *reader);
 int vpk_reader_wait(struct kunit *test, struct vpk_reader *reader);
+
+struct vpk_lock_holder;
+struct vpk_lock_holder *vpk_hold_memory_lock(struct kunit *test,
+					     struct vpk_function *fn);
+void vpk_drop_memory_lock(struct vpk_lock_holder *holder);
 
 /* importer.c: who has a DMABUF of a region */
 struct dma_buf;

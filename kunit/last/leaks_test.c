@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * After all other suites: has kmemleak found anything?
+ * After all other suites: has kmemleak found anything, and has lockdep been
+ * looking?
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
+#include <linux/debug_locks.h>
 #include <linux/delay.h>
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -41,7 +43,16 @@ static void vpk_no_leaks(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, ret, 0, "%s", buf);
 }
 
+/* A lockdep that had given up at boot would have reported nothing either. */
+static void vpk_lockdep_is_on(struct kunit *test)
+{
+	if (!IS_ENABLED(CONFIG_PROVE_LOCKING))
+		kunit_skip(test, "this kernel has no lockdep");
+	KUNIT_EXPECT_TRUE_MSG(test, debug_locks, "lockdep is off");
+}
+
 static struct kunit_case vpk_leaks_cases[] = {
+	KUNIT_CASE(vpk_lockdep_is_on),
 	KUNIT_CASE_SLOW(vpk_no_leaks),
 	{}
 };

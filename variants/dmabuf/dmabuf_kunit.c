@@ -329,6 +329,12 @@ static void dmabuf_error_paths_of_open(struct kunit *test)
 	vpk_faults_open_check(test, &dmabuf_function, DRIVER);
 }
 
+/* rmmod and modprobe, with a device that is bound. */
+static void dmabuf_reloads(struct kunit *test)
+{
+	vpk_reload_check(test, &dmabuf_function, DRIVER, "dmabuf_vfio_driver");
+}
+
 static struct kunit_case dmabuf_cases[] = {
 	KUNIT_CASE(dmabuf_opts_out_in_time),
 	KUNIT_CASE(dmabuf_maps_all_ranges),
@@ -345,6 +351,7 @@ static struct kunit_case dmabuf_cases[] = {
 	KUNIT_CASE(dmabuf_refuses_strangers),
 	KUNIT_CASE(dmabuf_error_paths),
 	KUNIT_CASE(dmabuf_error_paths_of_open),
+	KUNIT_CASE(dmabuf_reloads),
 	{}
 };
 

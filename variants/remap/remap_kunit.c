@@ -288,6 +288,12 @@ static void remap_error_paths_of_open(struct kunit *test)
 	vpk_faults_open_check(test, &remap_function, DRIVER);
 }
 
+/* rmmod and modprobe, with a device that is bound. */
+static void remap_reloads(struct kunit *test)
+{
+	vpk_reload_check(test, &remap_function, DRIVER, "remap_vfio_driver");
+}
+
 static struct kunit_case remap_cases[] = {
 	KUNIT_CASE(remap_keeps_the_flag),
 	KUNIT_CASE(remap_maps_by_hand),
@@ -305,6 +311,7 @@ static struct kunit_case remap_cases[] = {
 	KUNIT_CASE(remap_refuses_strangers),
 	KUNIT_CASE(remap_error_paths),
 	KUNIT_CASE(remap_error_paths_of_open),
+	KUNIT_CASE(remap_reloads),
 	{}
 };
 

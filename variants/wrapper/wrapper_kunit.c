@@ -287,6 +287,12 @@ static void wrapper_error_paths_of_open(struct kunit *test)
 	vpk_faults_open_check(test, &wrapper_function, DRIVER);
 }
 
+/* rmmod and modprobe, with a device that is bound. */
+static void wrapper_reloads(struct kunit *test)
+{
+	vpk_reload_check(test, &wrapper_function, DRIVER, "wrapper_vfio_driver");
+}
+
 static struct kunit_case wrapper_cases[] = {
 	KUNIT_CASE(wrapper_opts_out_in_time),
 	KUNIT_CASE(wrapper_maps_dmabufs_only),
@@ -303,6 +309,7 @@ static struct kunit_case wrapper_cases[] = {
 	KUNIT_CASE(wrapper_refuses_strangers),
 	KUNIT_CASE(wrapper_error_paths),
 	KUNIT_CASE(wrapper_error_paths_of_open),
+	KUNIT_CASE(wrapper_reloads),
 	{}
 };
 
