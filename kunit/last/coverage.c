@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What gcov has counted in the variants' drivers, on the console: a guest has no
+ * file system that scripts/kunit-coverage could read it from.
+ *
+ * Copyright (C) 2026 The VFIO variant-driver kit authors
+ */
+#include <linux/printk.h>
+#include <linux/string.h>
+#include <linux/vmalloc.h>
+
+#include "gcov.h"
+#include "vfio_pci_kunit.h"
+
+/* As much as one line of the console takes. */
+#define VPK_CHUNK	32
+
+static void vpk_coverage(struct kunit *test)
+{
+	struct gcov_info *info = NULL;
+
+	while ((info = gcov_info_next(info))) {
+		const char *name = strstr(gcov_info_filename(info),
+					  "/variants/");
+		size_t pos, len;
+		char *buf;
+
+		if (!name || !strstr(name, "/main.gcda"))
+			continue;
+		len = convert_to_gcda(NULL, info);
+		buf = vmalloc(len);
+		KUNIT_ASSERT_NOT_NULL(test, buf);
+		convert_to_gcda(buf, info);
+		for (pos = 0; pos < len; pos += VPK_CHUNK)
+			pr_info("vpk-gcov %s %zu %zu %*phN\n", name, len, pos,
+				(int)min_t(size_t, len - pos, VPK_CHUNK),
+				buf + pos);
+		vfree(buf);
+	}
+}
+
+static struct kunit_case vpk_coverage_cases[] = {
+	KUNIT_CASE(vpk_coverage),
+	{}
+};
+
+static struct kunit_suite vpk_coverage_suite = {
+	.name = "vfio-pci-zzz-coverage",
+	.test_cases = vpk_coverage_cases,
+};
+
+kunit_test_suite(vpk_coverage_suite);
