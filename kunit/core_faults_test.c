@@ -6,11 +6,6 @@
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
-#include <linux/dma-buf.h>
-#include <linux/file.h>
-#include <linux/mm.h>
-#include <linux/mman.h>
-
 #include "vfio_pci_kunit.h"
 
 /* Nothing can reset these two, so that opening them takes no time. */
@@ -18,37 +13,10 @@ static const struct vpk_function_config vpk_plain = {
 	.bar_size = { SZ_64K, 0, SZ_1M }, .pm = true, .no_soft_reset = true,
 };
 
-/* Open, one failure in the first mmap() of a BAR, one without, close. */
+/* In the first mmap() of a BAR after opening the device. */
 static void vpk_faults_mmap(struct kunit *test)
 {
-	u64 pos = VFIO_PCI_INDEX_TO_OFFSET(2) + SZ_4K;
-	struct vpk_function *fn;
-	unsigned int nth, failures = 0;
-	bool failed = true;
-
-	vpk_faults_on(test);
-	fn = vpk_faults_function(test, &vpk_plain);
-	vpk_bind(test, fn, VPK_DRIVER);
-	for (nth = 1; failed && nth < VPK_ENOUGH; nth++) {
-		long ret;
-
-		vpk_open(test, fn);
-		vpk_fail_nth(nth);
-		ret = vpk_try_mmap(test, fn, pos, SZ_4K, PROT_READ, MAP_SHARED);
-		failed = vpk_failed();
-		failures += !!ret;
-		/* Only a name, in /proc/PID/maps, can be done without. */
-		if (ret)
-			KUNIT_EXPECT_EQ_MSG(test, ret, -ENOMEM,
-					    "allocation %u", nth);
-		vpk_expect_no_lock_held(test, fn);
-		KUNIT_EXPECT_EQ(test, vpk_try_mmap(test, fn, pos, SZ_4K,
-						   PROT_READ, MAP_SHARED), 0);
-		vpk_close(fn);
-		KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
-	}
-	KUNIT_EXPECT_FALSE_MSG(test, failed, "no end of allocations");
-	KUNIT_EXPECT_GT_MSG(test, failures, 2, "hardly anything failed");
+	vpk_faults_mmap_check(test, &vpk_plain, VPK_DRIVER, 2);
 }
 
 /* The same for opening the device. */
@@ -60,36 +28,7 @@ static void vpk_faults_open(struct kunit *test)
 /* The same for the export of a DMABUF. */
 static void vpk_faults_export(struct kunit *test)
 {
-	const struct vfio_region_dma_range range = { 0, SZ_4K };
-	struct vpk_function *fn;
-	unsigned int nth, failures = 0;
-	bool failed = true;
-
-	vpk_need_importers(test);
-	vpk_faults_on(test);
-	fn = vpk_faults_function(test, &vpk_plain);
-	vpk_bind(test, fn, VPK_DRIVER);
-	vpk_open(test, fn);
-	for (nth = 1; failed && nth < VPK_ENOUGH; nth++) {
-		struct dma_buf *dmabuf;
-
-		vpk_fail_nth(nth);
-		dmabuf = vpk_try_export(fn, 0, &range, 1);
-		failed = vpk_failed();
-		failures += IS_ERR(dmabuf);
-		if (IS_ERR(dmabuf))
-			KUNIT_EXPECT_EQ_MSG(test, PTR_ERR(dmabuf), -ENOMEM,
-					    "allocation %u", nth);
-		else
-			dma_buf_put(dmabuf);
-		flush_delayed_fput();
-		vpk_expect_no_lock_held(test, fn);
-		KUNIT_EXPECT_TRUE(test, list_empty(&fn->vdev->dmabufs));
-	}
-	KUNIT_EXPECT_FALSE_MSG(test, failed, "no end of allocations");
-	KUNIT_EXPECT_GT_MSG(test, failures, 2, "hardly anything failed");
-	vpk_close(fn);
-	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
+	vpk_faults_export_check(test, &vpk_plain, VPK_DRIVER, 0);
 }
 
 /* The same for probe: not bound, as before, and it can be bound afterwards. */

@@ -185,7 +185,7 @@ static void vpk_importer_trylock(struct kunit *test)
 	vpk_import(test, &on, 2);
 	vpk_bind(test, on.by, VPK_DRIVER);
 	vpk_open(test, on.by);
-	holder = vpk_hold_memory_lock(test, on.fn[1]);
+	holder = vpk_hold_memory_lock(test, on.fn[1], false);
 	KUNIT_EXPECT_EQ(test, vpk_hot_reset(on.fn[0]), -EBUSY);
 	vpk_drop_memory_lock(holder);
 	KUNIT_EXPECT_NULL(test, vpk_log_find(on.host, VPK_INVALIDATE |

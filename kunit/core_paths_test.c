@@ -334,7 +334,7 @@ static void vpk_fails_hot_reset_trylock(struct kunit *test)
 	struct vpk_map *map[2];
 
 	vpk_two_open(test, fn, map);
-	holder = vpk_hold_memory_lock(test, fn[1]);
+	holder = vpk_hold_memory_lock(test, fn[1], false);
 	KUNIT_EXPECT_EQ(test, vpk_hot_reset(fn[0]), -EBUSY);
 	vpk_drop_memory_lock(holder);
 	VPK_EXPECT_ORDER(test, fn[0]->host, "zap");

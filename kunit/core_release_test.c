@@ -123,10 +123,11 @@ static void vpk_race_end(struct kunit *test, struct vpk_race *race)
  */
 static void vpk_release_then_close(struct kunit *test)
 {
+	struct vpk_lock_holder *holder;
 	struct vpk_race race = {};
 
 	vpk_race_init(test, &race);
-	down_read(&race.fn->vdev->memory_lock);
+	holder = vpk_hold_memory_lock(test, race.fn, false);
 	kthread_run(vpk_race_release, &race, "vpk_release");
 	KUNIT_EXPECT_TRUE(test, vpk_race_taken(&race));
 	KUNIT_EXPECT_TRUE(test, vpk_race_waits(&race));
@@ -136,7 +137,7 @@ static void vpk_release_then_close(struct kunit *test)
 			    "nothing keeps the device, and its list is in use");
 	kthread_run(vpk_race_close, &race, "vpk_close");
 	msleep(20);
-	up_read(&race.fn->vdev->memory_lock);
+	vpk_drop_memory_lock(holder);
 	vpk_race_end(test, &race);
 }
 
@@ -147,10 +148,11 @@ static void vpk_release_then_close(struct kunit *test)
  */
 static void vpk_close_then_release(struct kunit *test)
 {
+	struct vpk_lock_holder *holder;
 	struct vpk_race race = {};
 
 	vpk_race_init(test, &race);
-	down_read(&race.fn->vdev->memory_lock);
+	holder = vpk_hold_memory_lock(test, race.fn, false);
 	kthread_run(vpk_race_close, &race, "vpk_close");
 	KUNIT_EXPECT_TRUE(test, vpk_race_waits(&race));
 	kthread_run(vpk_race_release, &race, "vpk_release");
@@ -159,7 +161,7 @@ static void vpk_close_then_release(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, list_empty(&race.fn->vdev->dmabufs));
 	KUNIT_EXPECT_EQ(test, vpk_registrations(&race),
 			race.registrations + 1);
-	up_read(&race.fn->vdev->memory_lock);
+	vpk_drop_memory_lock(holder);
 	vpk_race_end(test, &race);
 }
 

@@ -198,12 +198,13 @@ static void vpk_v4_helper_trylock(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
 	struct vpk_function *fn = vpk_v4_device(test, &v4);
+	struct vpk_lock_holder *holder;
 	struct vpk_map *map;
 
 	map = vpk_v4_map(test, &v4);
-	down_write(&fn->vdev->memory_lock);
+	holder = vpk_hold_memory_lock(test, fn, true);
 	vpk_as_user_end();
-	up_write(&fn->vdev->memory_lock);
+	vpk_drop_memory_lock(holder);
 	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
 	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
 }

@@ -4,8 +4,11 @@
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
+#include <linux/dma-buf.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
 #include <linux/mutex.h>
 #include <linux/rwsem.h>
 #include <linux/sched.h>
@@ -278,4 +281,105 @@ void vpk_faults_open_check(struct kunit *test,
 	KUNIT_EXPECT_FALSE_MSG(test, failed, "no end of allocations");
 	KUNIT_EXPECT_GT_MSG(test, failures, 2, "hardly anything failed");
 	vpk_open(test, fn);
+}
+
+/**
+ * vpk_faults_mmap_check() - each allocation in mmap() of a region fails once
+ * @test: the test
+ * @config: a function that the driver drives
+ * @driver: the driver's name
+ * @index: the region, of which the second page is mapped
+ *
+ * As a user process does it, so that task work runs as well. The first mmap()
+ * after opening the device, each time: what a driver makes only once is made
+ * again. The errno is -ENOMEM where it cannot be done without, the next attempt
+ * works, and nothing keeps the device open.
+ *
+ * Context: the test's thread.
+ */
+void vpk_faults_mmap_check(struct kunit *test,
+			   const struct vpk_function_config *config,
+			   const char *driver, unsigned int index)
+{
+	u64 pos = VFIO_PCI_INDEX_TO_OFFSET(index) + PAGE_SIZE;
+	unsigned int nth, failures = 0;
+	struct vpk_function *fn;
+	bool failed = true;
+
+	vpk_faults_on(test);
+	fn = vpk_faults_function(test, config);
+	vpk_bind(test, fn, driver);
+	for (nth = 1; failed && nth < VPK_ENOUGH; nth++) {
+		unsigned long addr;
+
+		vpk_open(test, fn);
+		vpk_as_user_begin();
+		vpk_fail_nth(nth);
+		addr = vm_mmap(fn->device, 0, PAGE_SIZE, PROT_READ, MAP_SHARED,
+			       pos);
+		failed = vpk_failed();
+		vpk_as_user_end();
+		if (IS_ERR_VALUE(addr)) {
+			failures++;
+			KUNIT_EXPECT_EQ_MSG(test, (long)addr, -ENOMEM,
+					    "allocation %u", nth);
+		} else {
+			vm_munmap(addr, PAGE_SIZE);
+		}
+		vpk_expect_no_lock_held(test, fn);
+		KUNIT_EXPECT_EQ(test, vpk_try_mmap(test, fn, pos, PAGE_SIZE,
+						   PROT_READ, MAP_SHARED), 0);
+		vpk_close(fn);
+		KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
+	}
+	KUNIT_EXPECT_FALSE_MSG(test, failed, "no end of allocations");
+	KUNIT_EXPECT_GT_MSG(test, failures, 0, "nothing failed");
+}
+
+/**
+ * vpk_faults_export_check() - each allocation in the export of a DMABUF fails
+ * @test: the test
+ * @config: a function that the driver drives
+ * @driver: the driver's name
+ * @index: the region, of which the first page is exported
+ *
+ * Skips the test, by name, on a kernel without P2PDMA. The errno is -ENOMEM, no
+ * DMABUF is left on the device's list, and the device can be closed.
+ *
+ * Context: the test's thread.
+ */
+void vpk_faults_export_check(struct kunit *test,
+			     const struct vpk_function_config *config,
+			     const char *driver, unsigned int index)
+{
+	const struct vfio_region_dma_range range = { 0, PAGE_SIZE };
+	unsigned int nth, failures = 0;
+	struct vpk_function *fn;
+	bool failed = true;
+
+	vpk_need_importers(test);
+	vpk_faults_on(test);
+	fn = vpk_faults_function(test, config);
+	vpk_bind(test, fn, driver);
+	vpk_open(test, fn);
+	for (nth = 1; failed && nth < VPK_ENOUGH; nth++) {
+		struct dma_buf *dmabuf;
+
+		vpk_fail_nth(nth);
+		dmabuf = vpk_try_export(fn, index, &range, 1);
+		failed = vpk_failed();
+		failures += IS_ERR(dmabuf);
+		if (IS_ERR(dmabuf))
+			KUNIT_EXPECT_EQ_MSG(test, PTR_ERR(dmabuf), -ENOMEM,
+					    "allocation %u", nth);
+		else
+			dma_buf_put(dmabuf);
+		flush_delayed_fput();
+		vpk_expect_no_lock_held(test, fn);
+		KUNIT_EXPECT_TRUE(test, list_empty(&fn->vdev->dmabufs));
+	}
+	KUNIT_EXPECT_FALSE_MSG(test, failed, "no end of allocations");
+	KUNIT_EXPECT_GT_MSG(test, failures, 2, "hardly anything failed");
+	vpk_close(fn);
+	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
 }

@@ -125,6 +125,12 @@ static void vpk_importer_let_go(struct vpk_importer *importer)
 		return;
 	/* Before: what the exporter waits for is that this has been done. */
 	vpk_log(importer->fn->host, VPK_RELEASE, importer->fn->nr, 0, 0);
+	/*
+	 * dma_buf_phys_vec_to_sgt() of 7.3 says 0, so that nobody looks for
+	 * pages; and dma_buf_free_sgt(), which goes by it, leaks the list. That
+	 * is dma-buf's, and would drown a leak of the driver's.
+	 */
+	importer->sgt->orig_nents = importer->sgt->nents;
 	dma_buf_unmap_attachment(importer->attach, importer->sgt,
 				 DMA_BIDIRECTIONAL);
 	importer->sgt = NULL;

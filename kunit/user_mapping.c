@@ -418,6 +418,7 @@ bool vpk_reader_done(struct vpk_reader *reader)
 
 struct vpk_lock_holder {
 	struct rw_semaphore *lock;
+	bool write;
 	struct completion held;
 	struct completion drop;
 	struct completion done;
@@ -427,10 +428,16 @@ static int vpk_lock_holder_thread(void *data)
 {
 	struct vpk_lock_holder *holder = data;
 
-	down_read(holder->lock);
+	if (holder->write)
+		down_write(holder->lock);
+	else
+		down_read(holder->lock);
 	complete(&holder->held);
 	wait_for_completion(&holder->drop);
-	up_read(holder->lock);
+	if (holder->write)
+		up_write(holder->lock);
+	else
+		up_read(holder->lock);
 	complete_all(&holder->done);
 	return 0;
 }
@@ -441,18 +448,20 @@ static void vpk_lock_holder_stop(void *data)
 }
 
 /**
- * vpk_hold_memory_lock() - another thread has memory_lock, for read
+ * vpk_hold_memory_lock() - another thread has memory_lock
  * @test: the test
  * @fn: the function, bound
+ * @write: for write, or for read
  *
- * The test's own thread must not: ioctl() takes mmap_lock, and a fault takes
- * memory_lock under that.
+ * The test's own thread must not hold it where it uses user memory: that takes
+ * mmap_lock, and a fault takes memory_lock under mmap_lock.
  *
  * Context: the test's thread. Dropped when the test ends, if not before.
  * Return: what vpk_drop_memory_lock() takes.
  */
 struct vpk_lock_holder *vpk_hold_memory_lock(struct kunit *test,
-					     struct vpk_function *fn)
+					     struct vpk_function *fn,
+					     bool write)
 {
 	struct vpk_lock_holder *holder;
 	struct task_struct *task;
@@ -460,6 +469,7 @@ struct vpk_lock_holder *vpk_hold_memory_lock(struct kunit *test,
 	holder = kunit_kzalloc(test, sizeof(*holder), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, holder);
 	holder->lock = &fn->vdev->memory_lock;
+	holder->write = write;
 	init_completion(&holder->held);
 	init_completion(&holder->drop);
 	init_completion(&holder->done);

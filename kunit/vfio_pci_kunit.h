@@ -405,7 +405,8 @@ int vpk_reader_wait(struct kunit *test, struct vpk_reader *reader);
 
 struct vpk_lock_holder;
 struct vpk_lock_holder *vpk_hold_memory_lock(struct kunit *test,
-					     struct vpk_function *fn);
+					     struct vpk_function *fn,
+					     bool write);
 void vpk_drop_memory_lock(struct vpk_lock_holder *holder);
 
 /* importer.c: who has a DMABUF of a region */
@@ -482,6 +483,12 @@ void vpk_faults_probe_check(struct kunit *test,
 void vpk_faults_open_check(struct kunit *test,
 			   const struct vpk_function_config *config,
 			   const char *driver);
+void vpk_faults_mmap_check(struct kunit *test,
+			   const struct vpk_function_config *config,
+			   const char *driver, unsigned int index);
+void vpk_faults_export_check(struct kunit *test,
+			     const struct vpk_function_config *config,
+			     const char *driver, unsigned int index);
 /* Nothing makes as many allocations as this. */
 #define VPK_ENOUGH	400
 

@@ -318,7 +318,7 @@ static void dmabuf_refuses_strangers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_try_bind(test, b, DRIVER), -ENODEV);
 }
 
-/* Each allocation in probe and in open fails once, and nothing is lost. */
+/* Each allocation in probe, open, mmap and export fails once. */
 static void dmabuf_error_paths(struct kunit *test)
 {
 	vpk_faults_probe_check(test, &dmabuf_function, DRIVER);
@@ -327,6 +327,16 @@ static void dmabuf_error_paths(struct kunit *test)
 static void dmabuf_error_paths_of_open(struct kunit *test)
 {
 	vpk_faults_open_check(test, &dmabuf_function, DRIVER);
+}
+
+static void dmabuf_error_paths_of_mmap(struct kunit *test)
+{
+	vpk_faults_mmap_check(test, &dmabuf_function, DRIVER, REGION);
+}
+
+static void dmabuf_error_paths_of_export(struct kunit *test)
+{
+	vpk_faults_export_check(test, &dmabuf_function, DRIVER, REGION);
 }
 
 /* rmmod and modprobe, with a device that is bound. */
@@ -351,6 +361,8 @@ static struct kunit_case dmabuf_cases[] = {
 	KUNIT_CASE(dmabuf_refuses_strangers),
 	KUNIT_CASE(dmabuf_error_paths),
 	KUNIT_CASE(dmabuf_error_paths_of_open),
+	KUNIT_CASE(dmabuf_error_paths_of_mmap),
+	KUNIT_CASE(dmabuf_error_paths_of_export),
 	KUNIT_CASE(dmabuf_reloads),
 	{}
 };

@@ -277,7 +277,7 @@ static void remap_refuses_strangers(struct kunit *test)
 				-ENODEV);
 }
 
-/* Each allocation in probe and in open fails once, and nothing is lost. */
+/* Each allocation in probe, open, mmap and export fails once. */
 static void remap_error_paths(struct kunit *test)
 {
 	vpk_faults_probe_check(test, &remap_function, DRIVER);
@@ -286,6 +286,16 @@ static void remap_error_paths(struct kunit *test)
 static void remap_error_paths_of_open(struct kunit *test)
 {
 	vpk_faults_open_check(test, &remap_function, DRIVER);
+}
+
+static void remap_error_paths_of_mmap(struct kunit *test)
+{
+	vpk_faults_mmap_check(test, &remap_function, DRIVER, BAR);
+}
+
+static void remap_error_paths_of_export(struct kunit *test)
+{
+	vpk_faults_export_check(test, &remap_function, DRIVER, BAR);
 }
 
 /* rmmod and modprobe, with a device that is bound. */
@@ -311,6 +321,8 @@ static struct kunit_case remap_cases[] = {
 	KUNIT_CASE(remap_refuses_strangers),
 	KUNIT_CASE(remap_error_paths),
 	KUNIT_CASE(remap_error_paths_of_open),
+	KUNIT_CASE(remap_error_paths_of_mmap),
+	KUNIT_CASE(remap_error_paths_of_export),
 	KUNIT_CASE(remap_reloads),
 	{}
 };

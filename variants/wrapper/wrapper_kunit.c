@@ -276,7 +276,7 @@ static void wrapper_refuses_strangers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_try_bind(test, b, DRIVER), -ENODEV);
 }
 
-/* Each allocation in probe and in open fails once, and nothing is lost. */
+/* Each allocation in probe, open, mmap and export fails once. */
 static void wrapper_error_paths(struct kunit *test)
 {
 	vpk_faults_probe_check(test, &wrapper_function, DRIVER);
@@ -285,6 +285,16 @@ static void wrapper_error_paths(struct kunit *test)
 static void wrapper_error_paths_of_open(struct kunit *test)
 {
 	vpk_faults_open_check(test, &wrapper_function, DRIVER);
+}
+
+static void wrapper_error_paths_of_mmap(struct kunit *test)
+{
+	vpk_faults_mmap_check(test, &wrapper_function, DRIVER, BAR);
+}
+
+static void wrapper_error_paths_of_export(struct kunit *test)
+{
+	vpk_faults_export_check(test, &wrapper_function, DRIVER, BAR);
 }
 
 /* rmmod and modprobe, with a device that is bound. */
@@ -309,6 +319,8 @@ static struct kunit_case wrapper_cases[] = {
 	KUNIT_CASE(wrapper_refuses_strangers),
 	KUNIT_CASE(wrapper_error_paths),
 	KUNIT_CASE(wrapper_error_paths_of_open),
+	KUNIT_CASE(wrapper_error_paths_of_mmap),
+	KUNIT_CASE(wrapper_error_paths_of_export),
 	KUNIT_CASE(wrapper_reloads),
 	{}
 };
