@@ -191,8 +191,7 @@ static const struct vfio_pci_device_ops remap_vfio_pci_ops = {
 	.get_dmabuf_phys	= remap_vfio_get_dmabuf_phys,
 };
 
-static int remap_vfio_probe(struct pci_dev *pdev,
-			    const struct pci_device_id *id)
+static int remap_vfio_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
 	unsigned int bar = id->driver_data;
 	u64 size = pci_resource_len(pdev, bar) / 2;

@@ -123,14 +123,16 @@ static int wrapper_vfio_get_dmabuf_phys(struct vfio_pci_core_device *vdev,
 					size_t nr_ranges)
 {
 	u64 end = wrapper_vfio_end(&vdev->vdev, region_index);
-	u64 len = pci_resource_len(vdev->pdev, region_index);
 
+	/* Anything else is for the core to give, or to refuse */
+	if (end == U64_MAX)
+		return vfio_pci_core_get_dmabuf_phys(vdev, provider, region_index,
+						     phys_vec, ranges, nr_ranges);
 	*provider = pcim_p2pdma_provider(vdev->pdev, region_index);
 	if (!*provider)
 		return -EINVAL;
 	return vfio_pci_core_fill_phys_vec(phys_vec, ranges, nr_ranges,
-			pci_resource_start(vdev->pdev, region_index),
-			min(len, end));
+			pci_resource_start(vdev->pdev, region_index), end);
 }
 
 /*
@@ -197,10 +199,7 @@ static int wrapper_vfio_probe(struct pci_dev *pdev, const struct pci_device_id *
 	wdev->layout = layout;
 	wdev->visible = layout->visible ?: pci_resource_len(pdev, layout->bar) / 2;
 	wdev->core_device.pci_ops = &wrapper_vfio_pci_ops;
-	/*
-	 * No mapping is ever in the device's address_space. To say so after
-	 * registration is too late: a hot reset may look at any time (C4).
-	 */
+	/* The core maps all there is. Once registered, it is too late to say so (C4) */
 	wdev->core_device.zap_bars_on_revoke = false;
 
 	dev_set_drvdata(&pdev->dev, &wdev->core_device);
@@ -226,11 +225,11 @@ static const struct wrapper_vfio_layout wrapper_vfio_igb = {
 }, wrapper_vfio_igbvf = { .bar = 0 };
 
 static const struct pci_device_id wrapper_vfio_table[] = {
-	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(PCI_VENDOR_ID_REDHAT_QUMRANET, 0x1110),
+	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(0x1af4, 0x1110),
 	  .driver_data = (kernel_ulong_t)&wrapper_vfio_ivshmem },
-	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(PCI_VENDOR_ID_INTEL, 0x10c9),
+	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(0x8086, 0x10c9),
 	  .driver_data = (kernel_ulong_t)&wrapper_vfio_igb },
-	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(PCI_VENDOR_ID_INTEL, 0x10ca),
+	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(0x8086, 0x10ca),
 	  .driver_data = (kernel_ulong_t)&wrapper_vfio_igbvf },
 	{}
 };
