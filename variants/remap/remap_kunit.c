@@ -82,7 +82,7 @@ static void remap_path_of_other_bar(struct kunit *test)
 	vpk_path_check(test, vpk_map(test, fn, 0, PAGE_SIZE, PAGE_SIZE));
 }
 
-/* Review finding 2: a reader while VFIO_DEVICE_RESET goes from D3hot to D0. */
+/* C3: review finding 2, a reader while VFIO_DEVICE_RESET goes from D3hot to D0. */
 static void remap_reader_in_d0(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &remap_function, DRIVER);
@@ -112,7 +112,7 @@ static void remap_is_eager(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 3 * PAGE_SIZE));
 }
 
-/* ... unless the device cannot be accessed then: .fault does it later. */
+/* V4: ... unless the device cannot be accessed then: .fault does it later. */
 static void remap_is_not_too_eager(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &remap_function, DRIVER);
@@ -128,7 +128,7 @@ static void remap_is_not_too_eager(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
 }
 
-/* Huge pages where the architecture has them. */
+/* C10: huge pages where the architecture has them. */
 static void remap_huge(struct kunit *test)
 {
 	struct vpk_function_config large = remap_function;
@@ -148,7 +148,7 @@ static void remap_huge(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, SZ_4M));
 }
 
-/* A mapping keeps the device open after its file is closed. */
+/* C1: a mapping keeps the device open after its file is closed. */
 static void remap_close(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &remap_function, DRIVER);
@@ -160,7 +160,7 @@ static void remap_close(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
 }
 
-/* Region info, read and write agree with mmap() on what the region is. */
+/* V3: region info, read and write agree with mmap() on what the region is. */
 static void remap_layout(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &remap_function, DRIVER);
@@ -211,7 +211,7 @@ static const struct remap_mmap_case remap_mmaps[] = {
 
 KUNIT_ARRAY_PARAM_DESC(remap_mmap, remap_mmaps, name);
 
-/* What may be mapped can be, and what may not gives the documented errno. */
+/* V3: what may be mapped can be, what may not gives the documented errno. */
 static void remap_mmap(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &remap_function, DRIVER);
@@ -225,7 +225,7 @@ static void remap_mmap(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
 }
 
-/* An importer gets the memory where mmap() has it. */
+/* V3: an importer gets the memory where mmap() has it. */
 static void remap_dmabuf(struct kunit *test)
 {
 	const struct vfio_region_dma_range beyond = { SIZE, SZ_4K };
@@ -242,7 +242,7 @@ static void remap_dmabuf(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, IS_ERR(vpk_try_export(fn, BAR, &wraps, 1)));
 }
 
-/* An ioeventfd knows the BAR's layout only. */
+/* V3: an ioeventfd knows the BAR's layout only. */
 static void remap_refuses_ioeventfd(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &remap_function, DRIVER);

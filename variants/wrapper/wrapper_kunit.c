@@ -77,7 +77,7 @@ static void wrapper_path(struct kunit *test)
 	vpk_path_check(test, map);
 }
 
-/* Review finding 2: a reader while VFIO_DEVICE_RESET goes from D3hot to D0. */
+/* C3: review finding 2, a reader while VFIO_DEVICE_RESET goes from D3hot to D0. */
 static void wrapper_reader_in_d0(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &wrapper_function, DRIVER);
@@ -97,7 +97,7 @@ static void wrapper_close(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
 }
 
-/* What is hidden is not in the region's size. */
+/* V2: what is hidden is not in the region's size. */
 static void wrapper_hides_in_region_info(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &wrapper_function, DRIVER);
@@ -112,7 +112,7 @@ static void wrapper_hides_in_region_info(struct kunit *test)
 			-EINVAL);
 }
 
-/* What is hidden cannot be read or written; an access is cut at its edge. */
+/* V2: what is hidden cannot be read or written; an access is cut at its edge. */
 static void wrapper_hides_in_read_and_write(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &wrapper_function, DRIVER);
@@ -173,7 +173,7 @@ static const struct wrapper_mmap_case wrapper_mmaps[] = {
 
 KUNIT_ARRAY_PARAM_DESC(wrapper_mmap, wrapper_mmaps, name);
 
-/* What may be mapped can be, and what may not gives the documented errno. */
+/* V2: what may be mapped can be, what may not gives the documented errno. */
 static void wrapper_mmap(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &wrapper_function, DRIVER);
@@ -187,7 +187,7 @@ static void wrapper_mmap(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
 }
 
-/* What is hidden cannot be exported. */
+/* V2: what is hidden cannot be exported. */
 static void wrapper_hides_in_dmabuf(struct kunit *test)
 {
 	const struct vfio_region_dma_range hidden = { VISIBLE, SZ_4K };
@@ -205,7 +205,7 @@ static void wrapper_hides_in_dmabuf(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, IS_ERR(vpk_try_export(fn, BAR, both, 2)));
 }
 
-/* An ioeventfd is a way to write anywhere in a BAR. */
+/* V2: an ioeventfd is a way to write anywhere in a BAR. */
 static void wrapper_refuses_ioeventfd(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &wrapper_function, DRIVER);
@@ -220,7 +220,7 @@ static void wrapper_refuses_ioeventfd(struct kunit *test)
 					sizeof(arg)), -ENOTTY);
 }
 
-/* Another BAR that leads to what is hidden is hidden as a whole. */
+/* V2: another BAR that leads to what is hidden is hidden as a whole. */
 static void wrapper_hides_aliases(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &wrapper_igb, DRIVER);
@@ -240,7 +240,7 @@ static void wrapper_hides_aliases(struct kunit *test)
 					   PROT_READ, MAP_SHARED), -EINVAL);
 }
 
-/* A page that is hidden in part cannot be mapped, only read. */
+/* V2: a page that is hidden in part cannot be mapped, only read. */
 static void wrapper_hides_parts_of_pages(struct kunit *test)
 {
 	struct vpk_function_config tiny = wrapper_function;
