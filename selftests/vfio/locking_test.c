@@ -49,9 +49,9 @@ FIXTURE(locking) {
 	char *buf;
 	int uffd;
 	pthread_t reader, writer, mapper, faulter;
-	volatile bool read_done, write_done, map_done, fault_done;
-	volatile long read_result;
-	void *volatile mapped;
+	bool read_done, write_done, map_done, fault_done;
+	long read_result;
+	void *mapped;
 	char *va;
 	pid_t child;
 };
@@ -105,7 +105,7 @@ static void *read_device(void *arg)
 
 	self->read_result = pread(self->dev.vdev->fd, self->buf, 64,
 				  self->area->file_offset + self->area->offset);
-	self->read_done = true;
+	WRITE_ONCE(self->read_done, true);
 	return NULL;
 }
 
@@ -115,7 +115,7 @@ static void *write_config(void *arg)
 
 	vfio_pci_cmd_clear(self->dev.vdev, PCI_COMMAND_MEMORY);
 	vfio_pci_cmd_set(self->dev.vdev, PCI_COMMAND_MEMORY);
-	self->write_done = true;
+	WRITE_ONCE(self->write_done, true);
 	return NULL;
 }
 
@@ -125,7 +125,7 @@ static void *map_bar(void *arg)
 
 	self->mapped = mmap(NULL, KIT_PAGE_SIZE, RW, MAP_SHARED, self->dev.vdev->fd,
 			    self->area->file_offset + self->area->offset);
-	self->map_done = true;
+	WRITE_ONCE(self->map_done, true);
 	return NULL;
 }
 
@@ -135,17 +135,17 @@ static void *touch_bar(void *arg)
 	u32 val;
 
 	kit_try_read(self->va, &val);
-	self->fault_done = true;
+	WRITE_ONCE(self->fault_done, true);
 	return NULL;
 }
 
-static bool wait_for(volatile bool *what, double seconds)
+static bool wait_for(bool *what, double seconds)
 {
 	double until = kit_now() + seconds;
 
-	while (!*what && kit_now() < until)
+	while (!READ_ONCE(*what) && kit_now() < until)
 		usleep(2000);
-	return *what;
+	return READ_ONCE(*what);
 }
 
 /* The reader is in its user copy when its fault arrives here. */

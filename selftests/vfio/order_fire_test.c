@@ -36,11 +36,11 @@ static int seconds = 4;
 
 struct reader {
 	pthread_t thread;
-	volatile u32 *word;
+	u32 *word;
 	u32 want;
-	volatile bool *stop;
-	volatile unsigned long ok, buses, nobody, other;
-	volatile u32 seen;
+	bool *stop;
+	unsigned long ok, buses, nobody, other;
+	u32 seen;
 };
 
 FIXTURE(fire) {
@@ -51,9 +51,9 @@ FIXTURE(fire) {
 	u32 at;			/* offset in the area of what is read */
 	u32 want;
 	char *va;
-	volatile bool stop;
+	bool stop;
 	pthread_t mapper;
-	volatile unsigned long maps;
+	unsigned long maps;
 };
 
 typedef FIXTURE_DATA(fire) fire_self;
@@ -123,7 +123,7 @@ static void *reader_main(void *arg)
 	struct reader *r = arg;
 	u32 val;
 
-	while (!*r->stop) {
+	while (!READ_ONCE(*r->stop)) {
 		if (!kit_try_read((void *)r->word, &val)) {
 			r->buses++;
 		} else if (val == r->want) {
@@ -145,7 +145,7 @@ static void *mapper_main(void *arg)
 	u32 val;
 	char *va;
 
-	while (!self->stop) {
+	while (!READ_ONCE(self->stop)) {
 		va = mmap(NULL, self->area->size, RW, MAP_SHARED, self->dev.vdev->fd,
 			  self->area->file_offset + self->area->offset);
 		if (va == MAP_FAILED)
@@ -206,7 +206,7 @@ TEST_F_TIMEOUT(fire, readers_see_the_value_or_nothing, 120)
 		}
 		sched_yield();
 	}
-	self->stop = true;
+	WRITE_ONCE(self->stop, true);
 	pthread_join(self->mapper, NULL);
 	for (i = 0; i < READERS; i++) {
 		struct reader *r = &self->reader[i];
@@ -219,9 +219,10 @@ TEST_F_TIMEOUT(fire, readers_see_the_value_or_nothing, 120)
 		if (r->other)
 			ksft_print_msg("read 0x%x instead of 0x%x\n", r->seen, r->want);
 	}
-	ksft_print_msg("word 0x%x of region %u is 0x%x: %lu cycles, %lu mmap() meanwhile; %lu reads got it, %lu SIGBUS, %lu 0 or all-ones, %lu others\n",
-		       self->at, self->area->region, self->want, cycles, self->maps, ok, buses,
-		       nobody, other);
+	ksft_print_msg("word 0x%x of region %u is 0x%x: %lu cycles, %lu mmap() meanwhile\n",
+		       self->at, self->area->region, self->want, cycles, self->maps);
+	ksft_print_msg("%lu reads got it, %lu SIGBUS, %lu 0 or all-ones, %lu others\n",
+		       ok, buses, nobody, other);
 	EXPECT_LT(0, cycles);
 	EXPECT_LT(0, ok);
 	EXPECT_EQ(0, nobody) TH_LOG("accesses have reached the device while it was revoked");
@@ -233,7 +234,7 @@ static void *toucher_main(void *arg)
 	fire_self *self = arg;
 	u32 val;
 
-	while (!self->stop)
+	while (!READ_ONCE(self->stop))
 		kit_try_read(self->va, &val);
 	return NULL;
 }
@@ -264,18 +265,18 @@ TEST_F_TIMEOUT(closing, close_and_open, 120)
 	int n = 0;
 
 	while (kit_now() < until) {
-		fire->stop = false;
+		WRITE_ONCE(fire->stop, false);
 		ASSERT_EQ(0, pthread_create(&thread, NULL, toucher_main, fire));
 		if (n & 1) {
 			/* The fd goes first: the mapping keeps the device. */
 			close(fire->dev.vdev->fd);
 			usleep(1000);
-			fire->stop = true;
+			WRITE_ONCE(fire->stop, true);
 			pthread_join(thread, NULL);
 			munmap(fire->va, fire->area->size);
 		} else {
 			usleep(1000);
-			fire->stop = true;
+			WRITE_ONCE(fire->stop, true);
 			pthread_join(thread, NULL);
 			munmap(fire->va, fire->area->size);
 			close(fire->dev.vdev->fd);
