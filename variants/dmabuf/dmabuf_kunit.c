@@ -283,6 +283,11 @@ static void dmabuf_importers(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, IS_ERR(vpk_try_export(fn, REGION, &beyond, 1)));
 	KUNIT_EXPECT_TRUE(test, IS_ERR(vpk_try_export(fn, REGION, &wraps, 1)));
 	vpk_export(test, fn, BAR, 0, SZ_256K);
+	/* What the PCI core says is not to be mapped is not for importers. */
+	fn->pdev->non_mappable_bars = 1;
+	KUNIT_EXPECT_EQ(test, PTR_ERR(vpk_try_export(fn, REGION, all, 2)),
+			-EOPNOTSUPP);
+	fn->pdev->non_mappable_bars = 0;
 
 	dmabuf = vpk_try_export(fn, REGION, all, 2);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dmabuf);

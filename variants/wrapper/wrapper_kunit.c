@@ -203,6 +203,11 @@ static void wrapper_hides_in_dmabuf(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, IS_ERR(vpk_try_export(fn, BAR, &hidden, 1)));
 	KUNIT_EXPECT_TRUE(test, IS_ERR(vpk_try_export(fn, BAR, &across, 1)));
 	KUNIT_EXPECT_TRUE(test, IS_ERR(vpk_try_export(fn, BAR, both, 2)));
+	/* Nor can what the PCI core says is not to be mapped. */
+	fn->pdev->non_mappable_bars = 1;
+	KUNIT_EXPECT_EQ(test, PTR_ERR(vpk_try_export(fn, BAR, both, 1)),
+			-EINVAL);
+	fn->pdev->non_mappable_bars = 0;
 }
 
 /* V2: an ioeventfd is a way to write anywhere in a BAR. */
