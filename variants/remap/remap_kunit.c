@@ -172,6 +172,8 @@ static void remap_layout(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, info.flags & VFIO_REGION_INFO_FLAG_MMAP);
 	KUNIT_ASSERT_EQ(test, vpk_region_info(fn, 0, &info), 0);
 	KUNIT_EXPECT_EQ(test, info.size, SZ_16K);
+	KUNIT_EXPECT_EQ(test, vpk_region_info(fn, VFIO_PCI_NUM_REGIONS, &info),
+			-EINVAL);
 
 	KUNIT_EXPECT_EQ(test, vpk_region_read(fn, BAR, SIZE - 4, val, 4), 4);
 	KUNIT_EXPECT_EQ(test, vpk_region_read(fn, BAR, SIZE - 4, val, 8), 4);
@@ -240,6 +242,24 @@ static void remap_dmabuf(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, IS_ERR(vpk_try_export(fn, BAR, &beyond, 1)));
 	KUNIT_EXPECT_TRUE(test, IS_ERR(vpk_try_export(fn, BAR, &across, 1)));
 	KUNIT_EXPECT_TRUE(test, IS_ERR(vpk_try_export(fn, BAR, &wraps, 1)));
+}
+
+/* V3: what the PCI core says is not to be mapped is not, by PFN neither. */
+static void remap_not_mappable(struct kunit *test)
+{
+	struct vpk_host *host = vpk_host_create(test);
+	struct vfio_region_info info;
+	struct vpk_function *fn;
+
+	fn = vpk_function_add(test, host, &remap_function);
+	vpk_host_probe(test, host);
+	fn->pdev->non_mappable_bars = 1;
+	vpk_bind(test, fn, DRIVER);
+	vpk_open(test, fn);
+	KUNIT_ASSERT_EQ(test, vpk_region_info(fn, BAR, &info), 0);
+	KUNIT_EXPECT_FALSE(test, info.flags & VFIO_REGION_INFO_FLAG_MMAP);
+	KUNIT_EXPECT_EQ(test, vpk_try_mmap(test, fn, AT(BAR, 0), SZ_4K,
+					   PROT_READ, MAP_SHARED), -EINVAL);
 }
 
 /* V3: an ioeventfd knows the BAR's layout only. */
@@ -317,6 +337,7 @@ static struct kunit_case remap_cases[] = {
 	KUNIT_CASE(remap_layout),
 	KUNIT_CASE_PARAM(remap_mmap, remap_mmap_gen_params),
 	KUNIT_CASE(remap_dmabuf),
+	KUNIT_CASE(remap_not_mappable),
 	KUNIT_CASE(remap_refuses_ioeventfd),
 	KUNIT_CASE(remap_refuses_strangers),
 	KUNIT_CASE(remap_error_paths),
