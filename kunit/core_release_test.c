@@ -117,9 +117,9 @@ static void vpk_race_end(struct kunit *test, struct vpk_race *race)
 }
 
 /*
- * Release has taken the DMABUF and waits for memory_lock. Until it has it, the
- * element is on the list, so the registration has to keep the device. Close
- * comes second.
+ * C6: release has taken the DMABUF and waits for memory_lock. Until it has that,
+ * the element is on the list, so the registration has to keep the device.
+ * Close comes second.
  */
 static void vpk_release_then_close(struct kunit *test)
 {
@@ -142,9 +142,9 @@ static void vpk_release_then_close(struct kunit *test)
 }
 
 /*
- * Close waits for memory_lock, and release takes the DMABUF meanwhile. Cleanup
- * finds it on the list, and finds as well that the registration is not its to
- * put.
+ * C6: close waits for memory_lock, and release takes the DMABUF meanwhile.
+ * Cleanup finds it on the list, and finds as well that the registration is not
+ * its to put.
  */
 static void vpk_close_then_release(struct kunit *test)
 {
@@ -208,7 +208,7 @@ static int vpk_watch_owner(struct vpk_race *race, struct vpk_watchpoint *point)
 #endif
 
 /*
- * From the moment that cleanup takes the DMABUF, release() frees it without
+ * C6: from the moment that cleanup takes the DMABUF, release() frees it without
  * waiting for anybody: so it must have left the list before. No test can stop
  * cleanup between the two, but a watchpoint on the pointer sees the moment.
  *
