@@ -100,7 +100,7 @@ static void dmabuf_path(struct kunit *test)
 				     PAGE_SIZE));
 }
 
-/* And so it does with a BAR. */
+/* C3: and so it does with a BAR. */
 static void dmabuf_path_of_bar(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_path_device(test, &dmabuf_function,
@@ -109,7 +109,7 @@ static void dmabuf_path_of_bar(struct kunit *test)
 	vpk_path_check(test, vpk_map(test, fn, BAR, PAGE_SIZE, PAGE_SIZE));
 }
 
-/* Every page of every range is zapped. */
+/* C1: every page of every range is zapped. */
 static void dmabuf_zaps_all_ranges(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &dmabuf_function, DRIVER);
@@ -123,7 +123,7 @@ static void dmabuf_zaps_all_ranges(struct kunit *test)
 		KUNIT_EXPECT_FALSE(test, vpk_mapped(map, off));
 }
 
-/* Review finding 2: a reader while VFIO_DEVICE_RESET goes from D3hot to D0. */
+/* C3: review finding 2, a reader while VFIO_DEVICE_RESET goes from D3hot to D0. */
 static void dmabuf_reader_in_d0(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &dmabuf_function, DRIVER);
@@ -131,7 +131,7 @@ static void dmabuf_reader_in_d0(struct kunit *test)
 	vpk_reader_in_d0_check(test, vpk_map(test, fn, REGION, 0, PAGE_SIZE));
 }
 
-/* A mapping keeps the device, and with it the region, after close. */
+/* C1: a mapping keeps the device, and with it the region, after close. */
 static void dmabuf_close(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &dmabuf_function, DRIVER);
@@ -149,7 +149,10 @@ static void dmabuf_close(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fn->vdev->num_regions, 1);
 }
 
-/* Region info has type and size, and the sparse-mmap capability is proper. */
+/*
+ * V5: region info has type and size. The sparse-mmap capability has an area for each
+ * range: user space learns from it what one dma_range of an export may span.
+ */
 static void dmabuf_region_info(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &dmabuf_function, DRIVER);
@@ -182,16 +185,18 @@ static void dmabuf_region_info(struct kunit *test)
 
 			cap = (void *)header;
 			sparse = true;
-			KUNIT_EXPECT_EQ(test, cap->nr_areas, 1);
+			KUNIT_ASSERT_EQ(test, cap->nr_areas, 2);
 			KUNIT_EXPECT_EQ(test, cap->areas[0].offset, 0);
-			KUNIT_EXPECT_EQ(test, cap->areas[0].size, SIZE);
+			KUNIT_EXPECT_EQ(test, cap->areas[0].size, RANGE);
+			KUNIT_EXPECT_EQ(test, cap->areas[1].offset, RANGE);
+			KUNIT_EXPECT_EQ(test, cap->areas[1].size, RANGE);
 		}
 	}
 	KUNIT_EXPECT_TRUE(test, type);
 	KUNIT_EXPECT_TRUE(test, sparse);
 }
 
-/* An access is cut at the end of a range, and refused behind the region. */
+/* V5: an access is cut at the end of a range, and refused behind the region. */
 static void dmabuf_read_and_write(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &dmabuf_function, DRIVER);
@@ -241,7 +246,7 @@ static const struct dmabuf_mmap_case dmabuf_mmaps[] = {
 
 KUNIT_ARRAY_PARAM_DESC(dmabuf_mmap, dmabuf_mmaps, name);
 
-/* What may be mapped can be, and what may not gives the documented errno. */
+/* V5: what may be mapped can be, what may not gives the documented errno. */
 static void dmabuf_mmap(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &dmabuf_function, DRIVER);
@@ -323,6 +328,62 @@ static void dmabuf_refuses_strangers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_try_bind(test, b, DRIVER), -ENODEV);
 }
 
+/* As main.c has it. */
+struct dmabuf_vfio_range {
+	unsigned int bar;
+	u64 offset, len;
+};
+
+static const struct dmabuf_vfio_range dmabuf_whole_pages[] = {
+	{ BAR, PAGE_SIZE, PAGE_SIZE }, { BAR, 0, PAGE_SIZE }
+};
+
+static const struct dmabuf_vfio_range dmabuf_half_a_page[] = {
+	{ BAR, PAGE_SIZE, PAGE_SIZE / 2 }, { BAR, 0, PAGE_SIZE }
+};
+
+static const struct dmabuf_vfio_range dmabuf_between_pages[] = {
+	{ BAR, PAGE_SIZE, PAGE_SIZE }, { BAR, PAGE_SIZE / 2, PAGE_SIZE }
+};
+
+static struct dmabuf_ranges_case {
+	const char *name;
+	const struct dmabuf_vfio_range *range;
+	u16 device;
+	int ret;
+} dmabuf_ranges[] = {
+	{ "whole_pages", dmabuf_whole_pages, 0x1, 0 },
+	{ "half_a_page", dmabuf_half_a_page, 0x2, -ENODEV },
+	{ "between_pages", dmabuf_between_pages, 0x3, -ENODEV },
+};
+
+KUNIT_ARRAY_PARAM_DESC(dmabuf_ranges, dmabuf_ranges, name);
+
+/*
+ * V5: pages can be mapped only whole, so a range of anything else is refused by
+ * probe, not by each mmap(). The ranges come with IDs that no device has,
+ * entered as new_id in sysfs does it.
+ */
+static void dmabuf_needs_whole_pages(struct kunit *test)
+{
+	const struct dmabuf_ranges_case *param = test->param_value;
+	struct vpk_function_config other = dmabuf_function;
+	struct vpk_host *host = vpk_host_create(test);
+	struct device_driver *drv;
+	struct vpk_function *fn;
+
+	drv = driver_find(DRIVER, &pci_bus_type);
+	KUNIT_ASSERT_NOT_NULL(test, drv);
+	other.vendor = 0x1fff;
+	other.device = param->device;
+	KUNIT_ASSERT_EQ(test, pci_add_dynid(to_pci_driver(drv), other.vendor, other.device,
+					    PCI_ANY_ID, PCI_ANY_ID, 0, 0,
+					    (kernel_ulong_t)param->range), 0);
+	fn = vpk_function_add(test, host, &other);
+	vpk_host_probe(test, host);
+	KUNIT_EXPECT_EQ(test, vpk_try_bind(test, fn, DRIVER), param->ret);
+}
+
 /* Each allocation in probe, open, mmap and export fails once. */
 static void dmabuf_error_paths(struct kunit *test)
 {
@@ -364,6 +425,7 @@ static struct kunit_case dmabuf_cases[] = {
 	KUNIT_CASE_PARAM(dmabuf_mmap, dmabuf_mmap_gen_params),
 	KUNIT_CASE(dmabuf_importers),
 	KUNIT_CASE(dmabuf_refuses_strangers),
+	KUNIT_CASE_PARAM(dmabuf_needs_whole_pages, dmabuf_ranges_gen_params),
 	KUNIT_CASE(dmabuf_error_paths),
 	KUNIT_CASE(dmabuf_error_paths_of_open),
 	KUNIT_CASE(dmabuf_error_paths_of_mmap),

@@ -3,11 +3,8 @@
  * Sample VFIO PCI variant driver: a region made of several physical ranges.
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  *
- * A data window and then doorbells: parts of BARs, in an order of the driver's
- * own, that users see as one region beside the BARs. The core backs all its
- * mappings with one DMABUF over the list of ranges; faults, huge pages and the
- * zap are the core's. No PTE is ever in the device's address_space, so the
- * driver opts out of the zap of that (V5). Importers get the same layout.
+ * A data window and then doorbells, parts of BARs, are one region to users and
+ * importers. No PTE is in the device's address_space: the driver opts out (V5).
  */
 #include <linux/module.h>
 #include <linux/pci-p2pdma.h>
@@ -68,17 +65,19 @@ static ssize_t dmabuf_vfio_rw(struct vfio_pci_core_device *vdev, char __user *bu
 	return ret;
 }
 
-/* One area for all ranges: they can be mapped as one */
+/* All of it can be mapped as one; what is exported lies within an area each */
 static int dmabuf_vfio_add_capability(struct vfio_pci_core_device *vdev,
 				      struct vfio_pci_region *region, struct vfio_info_cap *caps)
 {
-	DEFINE_RAW_FLEX(struct vfio_region_info_cap_sparse_mmap, sparse, areas, 1);
+	DEFINE_FLEX(struct vfio_region_info_cap_sparse_mmap, sparse, areas, nr_areas,
+		    DMABUF_VFIO_RANGES);
+	struct phys_vec *phys = to_dmabuf_vfio(&vdev->vdev)->phys;
+	u64 i, end = 0;
 
-	sparse->header.id = VFIO_REGION_INFO_CAP_SPARSE_MMAP;
-	sparse->header.version = 1;
-	sparse->nr_areas = 1;
-	sparse->areas[0].size = region->size;
-	return vfio_info_add_capability(caps, &sparse->header, struct_size(sparse, areas, 1));
+	sparse->header = (struct vfio_info_cap_header){ VFIO_REGION_INFO_CAP_SPARSE_MMAP, 1 };
+	for (i = 0; i < DMABUF_VFIO_RANGES; end += phys[i++].len)
+		sparse->areas[i] = (struct vfio_region_sparse_mmap_area){ end, phys[i].len };
+	return vfio_info_add_capability(caps, &sparse->header, struct_size(sparse, areas, i));
 }
 
 static void dmabuf_vfio_forget(struct vfio_pci_core_device *vdev, struct vfio_pci_region *region)
@@ -197,8 +196,9 @@ static int dmabuf_vfio_probe(struct pci_dev *pdev, const struct pci_device_id *i
 		ddev->phys[i].paddr = pci_resource_start(pdev, range->bar) + range->offset;
 		ddev->phys[i].len = range->len;
 		ddev->size += range->len;
-		if (range->offset + range->len > pci_resource_len(pdev, range->bar))
-			ret = -ENODEV;	/* a small device of its kind */
+		if (!PAGE_ALIGNED(ddev->phys[i].paddr | range->len) ||
+		    range->offset + range->len > pci_resource_len(pdev, range->bar))
+			ret = -ENODEV;	/* not of whole pages, or a small device */
 	}
 	ddev->core_device.pci_ops = &dmabuf_vfio_pci_ops;
 	/* Before registration: after it a hot reset of another may look (C4) */
