@@ -328,17 +328,17 @@ vpk_custom(struct kunit *test,
 
 static void vpk_note_flag(struct vfio_pci_core_device *vdev, void *data)
 {
-	*(bool *)data = vdev->zap_bars_on_revoke;
+	*(bool *)data = vpk_flag(vdev);
 }
 
 static void vpk_opt_out(struct vfio_pci_core_device *vdev, void *data)
 {
-	vdev->zap_bars_on_revoke = false;
+	vpk_set_flag(vdev, false);
 }
 
 static void vpk_opt_in(struct vfio_pci_core_device *vdev, void *data)
 {
-	vdev->zap_bars_on_revoke = true;
+	vpk_set_flag(vdev, true);
 }
 
 struct vpk_c4_case {
@@ -367,7 +367,7 @@ static void vpk_c4_default(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, flag, driver->flag);
 	KUNIT_EXPECT_TRUE(test, fn->registering_seen);
 	KUNIT_EXPECT_EQ(test, fn->flag_at_register, driver->flag);
-	KUNIT_EXPECT_EQ(test, fn->vdev->zap_bars_on_revoke, driver->flag);
+	KUNIT_EXPECT_EQ(test, vpk_flag(fn->vdev), driver->flag);
 }
 
 /*
@@ -516,7 +516,7 @@ static void vpk_late_flag(struct vfio_pci_core_device *vdev, void *data)
 	vpk_log_clear(fn->host);
 	late->ret = vpk_hot_reset(late->sibling);
 	/* The faulty driver opts out only now. */
-	vdev->zap_bars_on_revoke = false;
+	vpk_set_flag(vdev, false);
 }
 
 /*

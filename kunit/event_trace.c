@@ -42,6 +42,16 @@ static void vpk_trace_unrevoke(void *host, struct pci_dev *pdev,
 }
 
 /**
+ * vpk_trace_events() - which events the core's tracepoints give
+ *
+ * Return: bits of &enum vpk_event_type.
+ */
+u32 vpk_trace_events(void)
+{
+	return VPK_ZAP | VPK_REVOKE | VPK_UNREVOKE;
+}
+
+/**
  * vpk_trace_start() - log the core's tracepoints
  * @host: whose functions, and whose log
  *

@@ -185,7 +185,7 @@ void vpk_expect_no_lock_held(struct kunit *test, struct vpk_function *fn)
 
 	KUNIT_EXPECT_FALSE(test, rwsem_is_locked(&vdev->memory_lock));
 	KUNIT_EXPECT_FALSE(test, mutex_is_locked(&vdev->igate));
-	KUNIT_EXPECT_FALSE(test, mutex_is_locked(&vdev->mmap_bufs_lock));
+	KUNIT_EXPECT_FALSE(test, vpk_bufs_locked(vdev));
 	KUNIT_EXPECT_FALSE(test, mutex_is_locked(&vdev->vdev.dev_set->lock));
 }
 

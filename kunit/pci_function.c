@@ -298,7 +298,7 @@ static void vpk_note_registration(struct vpk_function *fn, int where,
 	vdev = pci_get_drvdata(fn->pdev);
 	if (!vdev)
 		return;
-	fn->flag_at_register = vdev->zap_bars_on_revoke;
+	fn->flag_at_register = vpk_flag(vdev);
 	fn->registering_seen = true;
 }
 

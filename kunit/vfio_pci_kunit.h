@@ -371,6 +371,11 @@ int vpk_power(struct vpk_function *fn, pci_power_t state);
 long vpk_low_power(struct vpk_function *fn, bool enter);
 bool vpk_wait_open_count(struct vpk_function *fn, unsigned int count);
 
+/* flag.c: what the series adds to the device */
+bool vpk_bufs_locked(struct vfio_pci_core_device *vdev);
+bool vpk_flag(const struct vfio_pci_core_device *vdev);
+void vpk_set_flag(struct vfio_pci_core_device *vdev, bool on);
+
 struct vpk_function *vpk_device(struct kunit *test,
 				const struct vpk_function_config *config,
 				const char *driver);
@@ -443,9 +448,11 @@ void vpk_log(struct vpk_host *host, enum vpk_event_type type, int fn, u32 a,
 	     u32 b);
 void vpk_log_clear(struct vpk_host *host);
 const char *vpk_log_order(struct kunit *test, struct vpk_host *host);
+const char *vpk_log_expected(struct kunit *test, const char *expected);
 const char *vpk_log_detail(struct kunit *test, struct vpk_host *host);
 const struct vpk_event *vpk_log_find(struct vpk_host *host,
 				     enum vpk_event_type type, int fn);
+u32 vpk_trace_events(void);
 int vpk_trace_start(struct vpk_host *host);
 void vpk_trace_stop(struct vpk_host *host);
 
@@ -466,7 +473,8 @@ do {									\
 									\
 	KUNIT_EXPECT_STREQ_MSG(__vpk_test,				\
 			       vpk_log_order(__vpk_test, __vpk_host),	\
-			       expected, "%s",				\
+			       vpk_log_expected(__vpk_test, expected),	\
+			       "%s",					\
 			       vpk_log_detail(__vpk_test, __vpk_host));	\
 } while (0)
 
