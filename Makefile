@@ -72,8 +72,12 @@ check-series: ## each patch is clean, and the series builds without a new warnin
 	@scripts/check-series $(BASE)
 
 .PHONY: bisect-check
-bisect-check: ## drivers/vfio builds without a new warning after each patch
+bisect-check: ## after each patch: drivers/vfio without a new warning, the KUnit suites that hold by then
 	@scripts/check-series --each $(BASE)
+
+.PHONY: check-archs
+check-archs: ## drivers/vfio on arm64, i386 and without P2PDMA, without a new warning
+	@scripts/check-archs
 
 # A variant by its name, or the folder of a driver.
 folder = $(if $(wildcard variants/$(1)/main.c),variants/$(1),$(1))

@@ -283,6 +283,19 @@ config_misses() {
 		}' "$1" "$2"
 }
 
+# link_kit TREE: the kit itself, in a kernel tree below build/: a link, a line in
+# Kconfig, a line in Makefile.
+link_kit() {
+	local pci=$1/drivers/vfio/pci
+	ln -s ../../../../.. "$pci/variant-kit"
+	tac "$pci/Kconfig" |
+		sed '0,/^endmenu/s,^endmenu,endmenu\n\nsource "drivers/vfio/pci/variant-kit/Kconfig",' |
+		tac >"$pci/Kconfig.kit"
+	mv "$pci/Kconfig.kit" "$pci/Kconfig"
+	# shellcheck disable=SC2016 # make's
+	printf '\nobj-$(CONFIG_VFIO_PCI_VARIANT_KIT) += variant-kit/\n' >>"$pci/Makefile"
+}
+
 # graft_key COMMIT UNPATCHED PATCH...: what a grafted tree is made from.
 graft_key() {
 	local commit=$1 unpatched=$2
