@@ -200,6 +200,7 @@ static void wrapper_hides_in_dmabuf(struct kunit *test)
 	vpk_need_importers(test);
 	fn = vpk_device(test, &wrapper_function, DRIVER);
 	vpk_export(test, fn, BAR, VISIBLE - SZ_4K, SZ_4K);
+	vpk_export(test, fn, 0, 0, SZ_4K);
 	KUNIT_EXPECT_TRUE(test, IS_ERR(vpk_try_export(fn, BAR, &hidden, 1)));
 	KUNIT_EXPECT_TRUE(test, IS_ERR(vpk_try_export(fn, BAR, &across, 1)));
 	KUNIT_EXPECT_TRUE(test, IS_ERR(vpk_try_export(fn, BAR, both, 2)));
@@ -208,6 +209,24 @@ static void wrapper_hides_in_dmabuf(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, PTR_ERR(vpk_try_export(fn, BAR, both, 1)),
 			-EINVAL);
 	fn->pdev->non_mappable_bars = 0;
+}
+
+/* V2, C7: on a kernel without P2PDMA there is nothing to export. */
+static void wrapper_without_p2pdma(struct kunit *test)
+{
+	struct vfio_region_dma_range range = { 0, SZ_4K };
+	struct p2pdma_provider *provider;
+	struct vfio_pci_core_device *vdev;
+	struct phys_vec phys;
+
+	if (IS_ENABLED(CONFIG_PCI_P2PDMA))
+		kunit_skip(test, "this kernel has P2PDMA");
+	vdev = vpk_device(test, &wrapper_function, DRIVER)->vdev;
+	/* The core would not even ask. */
+	KUNIT_EXPECT_EQ(test, vdev->pci_ops->get_dmabuf_phys(vdev, &provider,
+							     BAR, &phys,
+							     &range, 1),
+			-EINVAL);
 }
 
 /* V2: an ioeventfd is a way to write anywhere in a BAR. */
@@ -318,6 +337,7 @@ static struct kunit_case wrapper_cases[] = {
 	KUNIT_CASE(wrapper_hides_in_read_and_write),
 	KUNIT_CASE_PARAM(wrapper_mmap, wrapper_mmap_gen_params),
 	KUNIT_CASE(wrapper_hides_in_dmabuf),
+	KUNIT_CASE(wrapper_without_p2pdma),
 	KUNIT_CASE(wrapper_refuses_ioeventfd),
 	KUNIT_CASE(wrapper_hides_aliases),
 	KUNIT_CASE(wrapper_hides_parts_of_pages),
