@@ -3,8 +3,7 @@
  * Test driver, wrong on purpose: opts out of the zap of the device's
  * address_space in time, and maps by PFN there all the same (rule V3).
  *
- * Expected to be caught: verify, which sees a mapping by hand; and the core's
- * WARN (C5).
+ * Expected to be caught: the core's own WARN (C5), which verify reports.
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
