@@ -734,6 +734,16 @@ static bool of_another(struct cell *cell, const char *text)
 	       pid != cell->hammer[1].tid;
 }
 
+/* The core catches both kinds of misuse (C5): which rule did the driver break? */
+static const char *broken_rule(const char *warning)
+{
+	if (strstr(warning, "zap_bars_on_revoke changed after registration"))
+		return "C4";
+	if (strstr(warning, "without zap_bars_on_revoke"))
+		return "V3";
+	return "kernel";
+}
+
 static void check_kmsg(struct cell *cell)
 {
 	char line[8192], message[160] = "", *text;
@@ -757,8 +767,7 @@ static void check_kmsg(struct cell *cell)
 			if (!strstr(text, bad_words[i]) || of_another(cell, text))
 				continue;
 			text = *message ? message : text;
-			check(cell, CK_WARN, ST_FAIL,
-			      strstr(text, "zap_bars_on_revoke") ? "C5" : "kernel", "%.180s", text);
+			check(cell, CK_WARN, ST_FAIL, broken_rule(text), "%.180s", text);
 			return;
 		}
 		if (strstr(text, "WARNING:"))
