@@ -49,16 +49,14 @@ FIXTURE_TEARDOWN(attack)
 	kit_close(&self->dev, self->iommu);
 }
 
-typedef FIXTURE_DATA(attack) attack_self;
-
 /* mmap() of the device fd, by byte offset. */
-static void *try_map(attack_self *self, u64 size, int prot, int flags, u64 offset)
+static void *try_map(struct _test_data_attack *self, u64 size, int prot, int flags, u64 offset)
 {
 	return (void *)syscall(__NR_mmap, 0UL, size, prot, flags, self->dev.vdev->fd, offset);
 }
 
 /* Memory is off: nothing of [va, va + size) may be accessible. */
-static int accessible_while_off(attack_self *self, char *va, u64 size)
+static int accessible_while_off(struct _test_data_attack *self, char *va, u64 size)
 {
 	int n = 0;
 	u32 val;
@@ -267,7 +265,7 @@ TEST_F(attack, process_madvise_and_msync_and_mincore)
 
 static int child_of_vfork(void *arg)
 {
-	attack_self *self = arg;
+	struct _test_data_attack *self = arg;
 	u32 val;
 
 	if (!kit_try_read(self->va, &val))

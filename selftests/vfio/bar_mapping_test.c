@@ -83,10 +83,8 @@ FIXTURE_TEARDOWN(shape)
 	kit_close(&self->dev, self->iommu);
 }
 
-typedef FIXTURE_DATA(shape) shape_self;
-
 /* Watch the page at @va, which shows page @offset of the area. */
-static void watch(shape_self *self, void *va, u64 offset)
+static void watch(struct _test_data_shape *self, void *va, u64 offset)
 {
 	struct watched *w = &self->page[self->pages];
 
@@ -98,7 +96,7 @@ static void watch(shape_self *self, void *va, u64 offset)
 }
 
 /* Some of the pages of a mapping: the first, the last, and some in between. */
-static void watch_range(shape_self *self, void *va, u64 offset, u64 size)
+static void watch_range(struct _test_data_shape *self, void *va, u64 offset, u64 size)
 {
 	u64 pages = size / KIT_PAGE_SIZE, i, step = pages / 6 + 1;
 
@@ -108,7 +106,7 @@ static void watch_range(shape_self *self, void *va, u64 offset, u64 size)
 		watch(self, va + size - KIT_PAGE_SIZE, offset + size - KIT_PAGE_SIZE);
 }
 
-static bool content_right(const shape_self *self, const struct watched *w)
+static bool content_right(const struct _test_data_shape *self, const struct watched *w)
 {
 	u64 val;
 
@@ -120,7 +118,7 @@ static bool content_right(const shape_self *self, const struct watched *w)
 #define FOR_EACH_WATCHED(w) for ((w) = self->page; (w) < self->page + self->pages; (w)++)
 
 /* The number of pages of which something is wrong; says what. */
-static int wrong_contents(shape_self *self, const char *when)
+static int wrong_contents(struct _test_data_shape *self, const char *when)
 {
 	struct watched *w;
 	int wrong = 0;
@@ -135,7 +133,7 @@ static int wrong_contents(shape_self *self, const char *when)
 	return wrong;
 }
 
-static int wrong_while_revoked(shape_self *self)
+static int wrong_while_revoked(struct _test_data_shape *self)
 {
 	struct watched *w;
 	int wrong = 0;
@@ -154,7 +152,7 @@ static int wrong_while_revoked(shape_self *self)
 #define PMD(_va)	((unsigned long)(_va) / SZ_2M)
 
 /* One fault can map all that one entry of the level above holds. */
-static bool may_be_mapped_by_now(const shape_self *self, const struct watched *w)
+static bool may_be_mapped_by_now(const struct _test_data_shape *self, const struct watched *w)
 {
 	const struct watched *earlier;
 
@@ -166,7 +164,7 @@ static bool may_be_mapped_by_now(const shape_self *self, const struct watched *w
 }
 
 /* Every page is back, the right one, and only by a fault: its PTE was gone. */
-static int wrong_after(shape_self *self)
+static int wrong_after(struct _test_data_shape *self)
 {
 	struct watched *w;
 	int wrong = 0;
@@ -187,7 +185,7 @@ static int wrong_after(shape_self *self)
 }
 
 /* The child says how many pages are wrong, in each of the three states. */
-static void child_loop(shape_self *self)
+static void child_loop(struct _test_data_shape *self)
 {
 	char cmd;
 	int n;
@@ -201,7 +199,7 @@ static void child_loop(shape_self *self)
 	_exit(0);
 }
 
-static int ask_child(shape_self *self, char cmd)
+static int ask_child(struct _test_data_shape *self, char cmd)
 {
 	int n = -1;
 
@@ -214,7 +212,8 @@ static int ask_child(shape_self *self, char cmd)
 }
 
 /* Fork; the child does @prepare, if any, and then what it is asked. */
-static void start_child(shape_self *self, void (*prepare)(shape_self *self))
+static void start_child(struct _test_data_shape *self,
+			void (*prepare)(struct _test_data_shape *self))
 {
 	VFIO_ASSERT_EQ(pipe2(self->to_child, O_CLOEXEC), 0);
 	VFIO_ASSERT_EQ(pipe2(self->from_child, O_CLOEXEC), 0);
@@ -357,7 +356,7 @@ TEST_F(shape, no_access_made_accessible)
 	EXPECT_EQ(0, wrong_after(self));
 }
 
-static void map_in_child(shape_self *self)
+static void map_in_child(struct _test_data_shape *self)
 {
 	self->pages = 0;
 	watch_range(self, kit_map(&self->dev, self->area, HALF, self->area->size - HALF, RW), HALF,
@@ -372,7 +371,7 @@ TEST_F(shape, two_processes)
 	CHECK_REVOCATION();
 }
 
-static void touch_in_child(shape_self *self)
+static void touch_in_child(struct _test_data_shape *self)
 {
 	struct watched *w;
 	u32 val;
@@ -390,7 +389,7 @@ TEST_F(shape, fork)
 	CHECK_REVOCATION();
 }
 
-static void drop_fd_in_child(shape_self *self)
+static void drop_fd_in_child(struct _test_data_shape *self)
 {
 	close(self->dev.vdev->fd);
 	touch_in_child(self);

@@ -31,8 +31,6 @@ FIXTURE(fail) {
 	char *va;
 };
 
-typedef FIXTURE_DATA(fail) fail_self;
-
 static bool write_file(const char *path, const char *val)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -68,7 +66,7 @@ FIXTURE_TEARDOWN(fail)
 		kit_close(&self->dev, NULL);
 }
 
-static void arm(fail_self *self, int n)
+static void arm(struct _test_data_fail *self, int n)
 {
 	char s[16];
 
@@ -77,7 +75,7 @@ static void arm(fail_self *self, int n)
 }
 
 /* Was an allocation refused since arm()? */
-static bool disarm(fail_self *self)
+static bool disarm(struct _test_data_fail *self)
 {
 	char s[16] = "";
 
@@ -87,7 +85,7 @@ static bool disarm(fail_self *self)
 }
 
 /* A new open device, of which nothing was ever mapped. */
-static void fresh(fail_self *self)
+static void fresh(struct _test_data_fail *self)
 {
 	struct kit_area area = *self->area;
 	int i;
@@ -101,7 +99,7 @@ static void fresh(fail_self *self)
 	}
 }
 
-static void undo(fail_self *self)
+static void undo(struct _test_data_fail *self)
 {
 	if (self->va && self->va != MAP_FAILED)
 		munmap(self->va, self->area->size);
@@ -111,7 +109,7 @@ static void undo(fail_self *self)
 	self->dmabuf = -1;
 }
 
-static int do_mmap(fail_self *self)
+static int do_mmap(struct _test_data_fail *self)
 {
 	u64 offset = self->area->file_offset + self->area->offset;
 
@@ -120,20 +118,20 @@ static int do_mmap(fail_self *self)
 	return self->va == MAP_FAILED ? -errno : 0;
 }
 
-static int do_fault(fail_self *self)
+static int do_fault(struct _test_data_fail *self)
 {
 	u32 val;
 
 	return kit_try_read(self->va, &val) ? 0 : -EFAULT;
 }
 
-static int do_export(fail_self *self)
+static int do_export(struct _test_data_fail *self)
 {
 	self->dmabuf = kit_region_export(&self->dev, self->area->region, self->area->offset, 4096);
 	return self->dmabuf < 0 ? self->dmabuf : 0;
 }
 
-static int do_import(fail_self *self)
+static int do_import(struct _test_data_fail *self)
 {
 	struct iommu_ioas_map_file file = {
 		.size = sizeof(file), .ioas_id = self->iommu->ioas_id, .fd = self->dmabuf,
@@ -150,19 +148,19 @@ static int do_import(fail_self *self)
 	return err;
 }
 
-static int do_reset(fail_self *self)
+static int do_reset(struct _test_data_fail *self)
 {
 	return ioctl(self->dev.vdev->fd, VFIO_DEVICE_RESET) ? -errno : 0;
 }
 
-static int do_hot_reset(fail_self *self)
+static int do_hot_reset(struct _test_data_fail *self)
 {
 	struct vfio_pci_hot_reset reset = { .argsz = sizeof(reset) };
 
 	return ioctl(self->dev.vdev->fd, VFIO_DEVICE_PCI_HOT_RESET, &reset) ? -errno : 0;
 }
 
-static int do_memory_off_and_on(fail_self *self)
+static int do_memory_off_and_on(struct _test_data_fail *self)
 {
 	u64 at = self->dev.vdev->config_space.offset + PCI_COMMAND;
 	u16 on = PCI_COMMAND_MEMORY, off = 0;
@@ -174,7 +172,7 @@ static int do_memory_off_and_on(fail_self *self)
 	return err;
 }
 
-static int do_split(fail_self *self)
+static int do_split(struct _test_data_fail *self)
 {
 	return munmap(self->va + 4096, 4096) ? -errno : 0;
 }

@@ -39,9 +39,7 @@ FIXTURE(hot_reset) {
 	long count;
 };
 
-typedef FIXTURE_DATA(hot_reset) hot_reset_self;
-
-static void open_sibling(hot_reset_self *self)
+static void open_sibling(struct _test_data_hot_reset *self)
 {
 	int err = kit_dev_open(&self->sibling, sibling_bdf, self->iommu);
 
@@ -51,7 +49,7 @@ static void open_sibling(hot_reset_self *self)
 	self->va[1] = kit_map(&self->sibling, self->area[1], 0, self->area[1]->size, RW);
 }
 
-static void close_sibling(hot_reset_self *self)
+static void close_sibling(struct _test_data_hot_reset *self)
 {
 	if (self->va[1])
 		munmap(self->va[1], self->area[1]->size);
@@ -82,7 +80,7 @@ FIXTURE_TEARDOWN(hot_reset)
 	kit_close(&self->dev, NULL);
 }
 
-static int raw_hot_reset(hot_reset_self *self)
+static int raw_hot_reset(struct _test_data_hot_reset *self)
 {
 	struct vfio_pci_hot_reset reset = { .argsz = sizeof(reset) };
 
@@ -90,7 +88,7 @@ static int raw_hot_reset(hot_reset_self *self)
 }
 
 /* The first page of each function is there, but had to be faulted in again. */
-static int wrong_after(hot_reset_self *self, int devs)
+static int wrong_after(struct _test_data_hot_reset *self, int devs)
 {
 	int i, wrong = 0;
 	long faults;
@@ -114,7 +112,7 @@ static int wrong_after(hot_reset_self *self, int devs)
 	return wrong;
 }
 
-static bool touch(hot_reset_self *self, int devs)
+static bool touch(struct _test_data_hot_reset *self, int devs)
 {
 	bool ok = true;
 	u32 val;
@@ -203,7 +201,7 @@ TEST_F(hot_reset, of_another_owner)
 
 static void *reset_sibling(void *arg)
 {
-	hot_reset_self *self = arg;
+	struct _test_data_hot_reset *self = arg;
 
 	while (!READ_ONCE(self->stop)) {
 		__vfio_pci_device_reset(self->sibling.vdev);

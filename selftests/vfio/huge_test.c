@@ -77,10 +77,8 @@ FIXTURE_TEARDOWN(huge)
 	kit_close(&self->dev, self->iommu);
 }
 
-typedef FIXTURE_DATA(huge) huge_self;
-
 /* Read all over [0, size): the number of faults, or -1 for SIGBUS or a wrong word. */
-static long walk(huge_self *self, char *va, u64 size, u64 step)
+static long walk(struct _test_data_huge *self, char *va, u64 size, u64 step)
 {
 	long faults, sum = 0;
 	u64 at, val;
@@ -98,7 +96,7 @@ static long walk(huge_self *self, char *va, u64 size, u64 step)
 }
 
 /* The faults that it takes to touch every page of four entries. */
-static long faults_of_entries(huge_self *self, char *va, u64 entry, int entries)
+static long faults_of_entries(struct _test_data_huge *self, char *va, u64 entry, int entries)
 {
 	long faults, sum = 0;
 	u64 at;
@@ -111,7 +109,7 @@ static long faults_of_entries(huge_self *self, char *va, u64 entry, int entries)
 	return sum;
 }
 
-static int take_away(huge_self *self, char *va, u64 size)
+static int take_away(struct _test_data_huge *self, char *va, u64 size)
 {
 	int wrong = 0;
 	u32 val;

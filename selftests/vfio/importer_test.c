@@ -48,9 +48,7 @@ FIXTURE_VARIANT_ADD(importer, runtime_pm) { .path = "runtime_pm" };
 FIXTURE_VARIANT_ADD(importer, reset) { .path = "reset" };
 FIXTURE_VARIANT_ADD(importer, hot_reset) { .path = "hot_reset" };
 
-typedef FIXTURE_DATA(importer) importer_self;
-
-static int map_dmabuf(importer_self *self)
+static int map_dmabuf(struct _test_data_importer *self)
 {
 	struct iommu_ioas_map_file map = {
 		.size = sizeof(map),
@@ -111,7 +109,7 @@ FIXTURE_TEARDOWN(importer)
 }
 
 /* DMA of @LEN bytes of @fill into the BAR: did they arrive? */
-static bool dma_lands(importer_self *self, int fill)
+static bool dma_lands(struct _test_data_importer *self, int fill)
 {
 	char *mem = self->memory.vaddr;
 	int i;
@@ -127,13 +125,13 @@ static bool dma_lands(importer_self *self, int fill)
 }
 
 /* Something into the BAR while it may not be accessed: what was there stays. */
-static void dma_into_nothing(importer_self *self, int fill)
+static void dma_into_nothing(struct _test_data_importer *self, int fill)
 {
 	memset(self->memory.vaddr, fill, LEN);
 	vfio_pci_driver_memcpy(self->dma, self->memory.iova, self->iova, LEN);
 }
 
-static bool bar_holds(importer_self *self, int fill)
+static bool bar_holds(struct _test_data_importer *self, int fill)
 {
 	int i;
 

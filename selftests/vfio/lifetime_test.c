@@ -45,10 +45,8 @@ FIXTURE_TEARDOWN(lifetime)
 	kit_close(&self->dev, NULL);
 }
 
-typedef FIXTURE_DATA(lifetime) lifetime_self;
-
 /* -EINVAL while someone has it open. */
-static int try_open(lifetime_self *self, struct kit_dev *dev)
+static int try_open(struct _test_data_lifetime *self, struct kit_dev *dev)
 {
 	int err = kit_dev_open(dev, kit_bdf, self->iommu);
 
@@ -179,7 +177,7 @@ static int opath(const char *path)
  * Four things refer to the device: its fd, a mapping, an exported DMABUF and an
  * O_PATH fd on the DMABUF behind the mapping. All 24 orders of letting go.
  */
-static void let_go(lifetime_self *self, char *va, const int *fds, int what)
+static void let_go(struct _test_data_lifetime *self, char *va, const int *fds, int what)
 {
 	u32 val;
 
@@ -195,7 +193,7 @@ static void let_go(lifetime_self *self, char *va, const int *fds, int what)
 }
 
 /* Returns what opening it again says, when all four are gone. */
-static int close_in_order(lifetime_self *self, const int *order, bool only_opath)
+static int close_in_order(struct _test_data_lifetime *self, const int *order, bool only_opath)
 {
 	const struct kit_path *off = kit_path("memory_disable");
 	struct kit_dev again;

@@ -56,9 +56,7 @@ FIXTURE(locking) {
 	pid_t child;
 };
 
-typedef FIXTURE_DATA(locking) locking_self;
-
-static int watch_buf(locking_self *self)
+static int watch_buf(struct _test_data_locking *self)
 {
 	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
 	struct uffdio_api api = { .api = UFFD_API };
@@ -101,7 +99,7 @@ FIXTURE_TEARDOWN(locking)
 
 static void *read_device(void *arg)
 {
-	locking_self *self = arg;
+	struct _test_data_locking *self = arg;
 
 	self->read_result = pread(self->dev.vdev->fd, self->buf, 64,
 				  self->area->file_offset + self->area->offset);
@@ -111,7 +109,7 @@ static void *read_device(void *arg)
 
 static void *write_config(void *arg)
 {
-	locking_self *self = arg;
+	struct _test_data_locking *self = arg;
 
 	vfio_pci_cmd_clear(self->dev.vdev, PCI_COMMAND_MEMORY);
 	vfio_pci_cmd_set(self->dev.vdev, PCI_COMMAND_MEMORY);
@@ -121,7 +119,7 @@ static void *write_config(void *arg)
 
 static void *map_bar(void *arg)
 {
-	locking_self *self = arg;
+	struct _test_data_locking *self = arg;
 
 	self->mapped = mmap(NULL, KIT_PAGE_SIZE, RW, MAP_SHARED, self->dev.vdev->fd,
 			    self->area->file_offset + self->area->offset);
@@ -131,7 +129,7 @@ static void *map_bar(void *arg)
 
 static void *touch_bar(void *arg)
 {
-	locking_self *self = arg;
+	struct _test_data_locking *self = arg;
 	u32 val;
 
 	kit_try_read(self->va, &val);
@@ -149,7 +147,7 @@ static bool wait_for(bool *what, double seconds)
 }
 
 /* The reader is in its user copy when its fault arrives here. */
-static bool fault_arrived(locking_self *self)
+static bool fault_arrived(struct _test_data_locking *self)
 {
 	double until = kit_now() + 5;
 	struct uffd_msg msg;
@@ -162,7 +160,7 @@ static bool fault_arrived(locking_self *self)
 	return false;
 }
 
-static void give_page(locking_self *self)
+static void give_page(struct _test_data_locking *self)
 {
 	struct uffdio_zeropage zero = {
 		.range = { (unsigned long)self->buf, 2 * KIT_PAGE_SIZE },
@@ -177,7 +175,7 @@ static void give_page(locking_self *self)
  * The three threads, one after the other. What is seen goes to @to before the
  * read gets its page: after a deadlock it might be too late.
  */
-static int three_threads(locking_self *self, int to)
+static int three_threads(struct _test_data_locking *self, int to)
 {
 	struct seen seen = {};
 	u32 val;
@@ -220,7 +218,7 @@ static int wait_child(pid_t pid, double seconds)
 	return -1;
 }
 
-static void run_three_threads(struct __test_metadata *_metadata, locking_self *self)
+static void run_three_threads(struct __test_metadata *_metadata, struct _test_data_locking *self)
 {
 	struct seen seen = {};
 	struct pollfd pfd;

@@ -56,8 +56,6 @@ FIXTURE(fire) {
 	unsigned long maps;
 };
 
-typedef FIXTURE_DATA(fire) fire_self;
-
 FIXTURE_VARIANT(fire) {
 	const char *path;
 };
@@ -71,7 +69,7 @@ FIXTURE_VARIANT_ADD(fire, hot_reset) { .path = "hot_reset" };
 FIXTURE_VARIANT_ADD(fire, all) { .path = NULL };
 
 /* A word of @area that is the same before and after a reset, and not all-ones. */
-static bool find_word_in(fire_self *self, struct kit_area *area)
+static bool find_word_in(struct _test_data_fire *self, struct kit_area *area)
 {
 	/* igb: VET (0x81008100 after reset), and others that may do elsewhere. */
 	static const u32 tries[] = { 0x0038, 0x0000, 0x0010, 0x5820 };
@@ -105,7 +103,7 @@ static bool find_word_in(fire_self *self, struct kit_area *area)
 	return found;
 }
 
-static bool find_word(fire_self *self)
+static bool find_word(struct _test_data_fire *self)
 {
 	int i;
 
@@ -141,7 +139,7 @@ static void *reader_main(void *arg)
 /* Maps and unmaps all the time, so that VMAs come and go under the zap. */
 static void *mapper_main(void *arg)
 {
-	fire_self *self = arg;
+	struct _test_data_fire *self = arg;
 	u32 val;
 	char *va;
 
@@ -231,7 +229,7 @@ TEST_F_TIMEOUT(fire, readers_see_the_value_or_nothing, 120)
 
 static void *toucher_main(void *arg)
 {
-	fire_self *self = arg;
+	struct _test_data_fire *self = arg;
 	u32 val;
 
 	while (!READ_ONCE(self->stop))
@@ -241,7 +239,7 @@ static void *toucher_main(void *arg)
 
 /* Close and open, with a mapping that goes last or first. */
 FIXTURE(closing) {
-	fire_self fire;
+	struct _test_data_fire fire;
 };
 
 FIXTURE_SETUP(closing)
@@ -258,7 +256,7 @@ FIXTURE_TEARDOWN(closing)
 
 TEST_F_TIMEOUT(closing, close_and_open, 120)
 {
-	fire_self *fire = &self->fire;
+	struct _test_data_fire *fire = &self->fire;
 	double until = kit_now() + seconds;
 	pthread_t thread;
 	u32 val = 0;

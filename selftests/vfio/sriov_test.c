@@ -31,8 +31,6 @@ FIXTURE(vf) {
 	pid_t child;
 };
 
-typedef FIXTURE_DATA(vf) vf_self;
-
 static int write_sysfs(const char *val, const char *format, const char *name)
 {
 	char path[PATH_MAX];
@@ -54,7 +52,7 @@ static int set_vfs(const char *n)
 }
 
 /* The token is set by who opens the PF with it, and stays. */
-static int set_token(vf_self *self)
+static int set_token(struct _test_data_vf *self)
 {
 	struct kit_dev pf;
 	int err;
@@ -66,7 +64,7 @@ static int set_token(vf_self *self)
 	return err;
 }
 
-static bool bound(vf_self *self)
+static bool bound(struct _test_data_vf *self)
 {
 	char *driver = sysfs_driver_get(self->vf);
 	bool is = driver && !strcmp(driver, vf_driver);
@@ -75,7 +73,7 @@ static bool bound(vf_self *self)
 	return is;
 }
 
-static void bind_vf(vf_self *self)
+static void bind_vf(struct _test_data_vf *self)
 {
 	char *driver = sysfs_driver_get(self->vf);
 
@@ -116,7 +114,7 @@ FIXTURE_SETUP(vf)
 		       self->area->region, (unsigned long long)self->area->size);
 }
 
-static void close_vf(vf_self *self)
+static void close_vf(struct _test_data_vf *self)
 {
 	if (self->va)
 		munmap(self->va, self->area->size);
@@ -136,7 +134,7 @@ FIXTURE_TEARDOWN(vf)
 }
 
 /* Two processes: what is mapped in a child goes and comes back like the parent's. */
-static bool child_reads(vf_self *self)
+static bool child_reads(struct _test_data_vf *self)
 {
 	pid_t pid = fork();
 	int status;
@@ -147,7 +145,8 @@ static bool child_reads(vf_self *self)
 	return pid > 0 && waitpid(pid, &status, 0) == pid && !status;
 }
 
-static void take_away(struct __test_metadata *_metadata, vf_self *self, const char *name)
+static void take_away(struct __test_metadata *_metadata, struct _test_data_vf *self,
+		      const char *name)
 {
 	const struct kit_path *path = kit_path(name);
 	char *last = self->va + self->area->size - KIT_PAGE_SIZE;
@@ -195,7 +194,8 @@ TEST_F_TIMEOUT(vf, memory_disable_means_nothing, 60)
 }
 
 /* @leave takes the VF away, in a child: it has to wait until nobody has it open. */
-static void vf_goes(struct __test_metadata *_metadata, vf_self *self, int (*leave)(vf_self *self))
+static void vf_goes(struct __test_metadata *_metadata, struct _test_data_vf *self,
+		    int (*leave)(struct _test_data_vf *self))
 {
 	int status;
 	u32 val;
@@ -225,12 +225,12 @@ static void vf_goes(struct __test_metadata *_metadata, vf_self *self, int (*leav
 	EXPECT_EQ(0, status);
 }
 
-static int take_vfs(vf_self *self)
+static int take_vfs(struct _test_data_vf *self)
 {
 	return set_vfs("0");
 }
 
-static int unbind_pf(vf_self *self)
+static int unbind_pf(struct _test_data_vf *self)
 {
 	return write_sysfs(kit_bdf, "/sys/bus/pci/drivers/%s/unbind", self->pf_driver);
 }
