@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/limits.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -302,6 +303,25 @@ const struct kit_path *kit_path(const char *name)
 			return &kit_paths[i];
 	}
 	return NULL;
+}
+
+int kit_write_sysfs(const char *val, const char *format, ...)
+{
+	char path[PATH_MAX] = "/sys/bus/pci/";
+	size_t len = strlen(path);
+	int fd, err = 0;
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(path + len, sizeof(path) - len, format, args);
+	va_end(args);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, val, strlen(val)) < 0)
+		err = -errno;
+	close(fd);
+	return err;
 }
 
 int kit_fd_of(pid_t pid, int fd)

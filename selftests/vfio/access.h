@@ -57,6 +57,9 @@ void kit_fill(const struct kit_area *area, char *va, u64 offset, u64 pages);
 int kit_reset(struct kit_dev *dev);
 int kit_hot_reset(struct kit_dev *dev);
 
+/* Write @val to a file below /sys/bus/pci/; 0 or -errno. */
+int __printf(2, 3) kit_write_sysfs(const char *val, const char *format, ...);
+
 /* A duplicate of @fd of process @pid. */
 int kit_fd_of(pid_t pid, int fd);
 

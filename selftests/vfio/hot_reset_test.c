@@ -10,8 +10,6 @@
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -257,34 +255,21 @@ TEST_F_TIMEOUT(hot_reset, trylock_lost, 60)
 	EXPECT_TRUE(touch(self, 2));
 }
 
-static int write_sysfs(const char *path, const char *val)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), err = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, val, strlen(val)) < 0)
-		err = -errno;
-	close(fd);
-	return err;
-}
-
 /* The sibling comes and goes, and is registered while this one is reset. */
 TEST_F_TIMEOUT(hot_reset, race_with_probe, 300)
 {
-	char *driver = sysfs_driver_get(sibling_bdf), unbind[PATH_MAX], bind[PATH_MAX];
+	char *driver = sysfs_driver_get(sibling_bdf);
 	int i, err, ok = 0, refused = 0, status;
 
 	ASSERT_NE(NULL, driver);
-	snprintf(unbind, sizeof(unbind), "/sys/bus/pci/drivers/%s/unbind", driver);
-	snprintf(bind, sizeof(bind), "/sys/bus/pci/drivers/%s/bind", driver);
 	close_sibling(self);
 	fflush(stdout);
 	self->child = fork();
 	ASSERT_GE(self->child, 0);
 	if (!self->child) {
 		for (i = 0; i < loops * 2; i++) {
-			if (write_sysfs(unbind, sibling_bdf) || write_sysfs(bind, sibling_bdf))
+			if (kit_write_sysfs(sibling_bdf, "drivers/%s/unbind", driver) ||
+			    kit_write_sysfs(sibling_bdf, "drivers/%s/bind", driver))
 				_exit(1);
 		}
 		_exit(0);

@@ -7,7 +7,6 @@
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/limits.h>
 #include <signal.h>
@@ -52,18 +51,6 @@ static int try_open(struct _test_data_lifetime *self, struct kit_dev *dev)
 
 	if (!err)
 		kit_close(dev, NULL);
-	return err;
-}
-
-static int write_sysfs(const char *path, const char *val)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), err = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, val, strlen(val)) < 0)
-		err = -errno;
-	close(fd);
 	return err;
 }
 
@@ -251,21 +238,19 @@ TEST_F_TIMEOUT(lifetime, closed_in_every_order, 120)
 TEST_F_TIMEOUT(lifetime, unbind_while_mapped, 60)
 {
 	char *va = kit_map(&self->dev, self->area, 0, KIT_PAGE_SIZE, RW);
-	char unbind[PATH_MAX], bind[PATH_MAX], module[64];
+	char module[64];
 	char *driver = sysfs_driver_get(kit_bdf);
 	int status;
 	u32 val;
 
 	ASSERT_NE(NULL, driver);
-	snprintf(unbind, sizeof(unbind), "/sys/bus/pci/drivers/%s/unbind", driver);
-	snprintf(bind, sizeof(bind), "/sys/bus/pci/drivers/%s/bind", driver);
 	ASSERT_TRUE(kit_try_read(va, &val));
 	self->child = fork();
 	ASSERT_GE(self->child, 0);
 	if (!self->child) {
 		munmap(va, KIT_PAGE_SIZE);
 		close(self->dev.vdev->fd);
-		_exit(write_sysfs(unbind, kit_bdf) ? 1 : 0);
+		_exit(kit_write_sysfs(kit_bdf, "drivers/%s/unbind", driver) ? 1 : 0);
 	}
 	usleep(500000);
 	EXPECT_EQ(0, waitpid(self->child, &status, WNOHANG)) TH_LOG("unbound under a mapping");
@@ -287,7 +272,7 @@ TEST_F_TIMEOUT(lifetime, unbind_while_mapped, 60)
 	ASSERT_EQ(self->child, waitpid(self->child, &status, 0));
 	self->child = 0;
 	EXPECT_EQ(0, status);
-	EXPECT_EQ(0, write_sysfs(bind, kit_bdf));
+	EXPECT_EQ(0, kit_write_sysfs(kit_bdf, "drivers/%s/bind", driver));
 	free(driver);
 }
 
@@ -316,10 +301,8 @@ TEST_F_TIMEOUT(lifetime, unbind_with_an_opath_fd, 60)
 	munmap(va, KIT_PAGE_SIZE);
 	close(self->dev.vdev->fd);
 	self->dev.vdev->fd = -1;
-	snprintf(name, sizeof(name), "/sys/bus/pci/drivers/%s/unbind", driver);
-	EXPECT_EQ(0, write_sysfs(name, kit_bdf));
-	snprintf(name, sizeof(name), "/sys/bus/pci/drivers/%s/bind", driver);
-	EXPECT_EQ(0, write_sysfs(name, kit_bdf));
+	EXPECT_EQ(0, kit_write_sysfs(kit_bdf, "drivers/%s/unbind", driver));
+	EXPECT_EQ(0, kit_write_sysfs(kit_bdf, "drivers/%s/bind", driver));
 	close(fds[0]);
 	if (fds[1] >= 0)
 		close(fds[1]);

@@ -8,9 +8,6 @@
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/limits.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -31,24 +28,9 @@ FIXTURE(vf) {
 	pid_t child;
 };
 
-static int write_sysfs(const char *val, const char *format, const char *name)
-{
-	char path[PATH_MAX];
-	int fd, err = 0;
-
-	snprintf(path, sizeof(path), format, name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, val, strlen(val)) < 0)
-		err = -errno;
-	close(fd);
-	return err;
-}
-
 static int set_vfs(const char *n)
 {
-	return write_sysfs(n, "/sys/bus/pci/devices/%s/sriov_numvfs", kit_bdf);
+	return kit_write_sysfs(n, "devices/%s/sriov_numvfs", kit_bdf);
 }
 
 /* The token is set by who opens the PF with it, and stays. */
@@ -78,10 +60,10 @@ static void bind_vf(struct _test_data_vf *self)
 	char *driver = sysfs_driver_get(self->vf);
 
 	if (driver)
-		write_sysfs(self->vf, "/sys/bus/pci/drivers/%s/unbind", driver);
+		kit_write_sysfs(self->vf, "drivers/%s/unbind", driver);
 	free(driver);
-	write_sysfs(vf_driver, "/sys/bus/pci/devices/%s/driver_override", self->vf);
-	write_sysfs(self->vf, "/sys/bus/pci/drivers_probe%s", "");
+	kit_write_sysfs(vf_driver, "devices/%s/driver_override", self->vf);
+	kit_write_sysfs(self->vf, "drivers_probe");
 }
 
 FIXTURE_SETUP(vf)
@@ -232,7 +214,7 @@ static int take_vfs(struct _test_data_vf *self)
 
 static int unbind_pf(struct _test_data_vf *self)
 {
-	return write_sysfs(kit_bdf, "/sys/bus/pci/drivers/%s/unbind", self->pf_driver);
+	return kit_write_sysfs(kit_bdf, "drivers/%s/unbind", self->pf_driver);
 }
 
 TEST_F_TIMEOUT(vf, vfs_are_taken_while_mapped, 60)
@@ -243,7 +225,7 @@ TEST_F_TIMEOUT(vf, vfs_are_taken_while_mapped, 60)
 TEST_F_TIMEOUT(vf, pf_is_unbound_while_mapped, 60)
 {
 	vf_goes(_metadata, self, unbind_pf);
-	EXPECT_EQ(0, write_sysfs(kit_bdf, "/sys/bus/pci/drivers/%s/bind", self->pf_driver));
+	EXPECT_EQ(0, kit_write_sysfs(kit_bdf, "drivers/%s/bind", self->pf_driver));
 	EXPECT_EQ(0, set_token(self));
 }
 
