@@ -82,15 +82,16 @@ need_space() {
 		die "no disk space: $3 needs $2 MB in $1, and $free MB are free"
 }
 
-# need_tools GROUP TOOL...: or say which command installs them.
+# need_tools "GROUP..." TOOL...: or say which command installs them.
 need_tools() {
-	local group=$1 tool missing=
+	local groups=$1 tool missing=
 	shift
 	for tool; do
 		have "$tool" || missing="$missing $tool"
 	done
 	[ -z "$missing" ] && return
-	"$KIT_ROOT/scripts/setup" "$group"
+	# shellcheck disable=SC2086 # words
+	"$KIT_ROOT/scripts/setup" $groups
 	hash -r
 	for tool in $missing; do
 		have "$tool" || die "missing tool: $tool"
