@@ -25,6 +25,8 @@ KIT_BASES="7.3 7.2"
 KIT_LEAK_ARGS=slab_debug=Z
 
 export LC_ALL=C
+# Not in a user's PATH on Debian, and modinfo is there.
+export PATH=$PATH:/usr/sbin:/sbin
 
 say() { printf '%s\n' "$*" >&2; }
 warn() { printf '%s: warning: %s\n' "$KIT_NAME" "$*" >&2; }
