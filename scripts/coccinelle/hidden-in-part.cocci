@@ -7,7 +7,8 @@
 //
 // A driver is taken to hide something if its .mmap checks bounds and then calls
 // vfio_pci_core_mmap(), if its region info changes the size of a region, or if
-// its get_dmabuf_phys() is its only function that is not the core's.
+// its get_dmabuf_phys() is its only function that is not the core's. One that does
+// nothing but call the core's is the core's.
 
 @initialize:python@
 @@
@@ -17,6 +18,7 @@ narrow_mmap = set()
 own_mapping = set()
 narrow_info = set()
 exports = []
+passes = {}
 CORE = {
     "get_region_info_caps": "vfio_pci_ioctl_get_region_info",
     "read": "vfio_pci_core_read",
@@ -59,6 +61,18 @@ struct vfio_pci_device_ops O = { .get_dmabuf_phys = f, };
 f << export.f;
 @@
 exports.append(f)
+
+@through@
+identifier F;
+identifier C =~ "^vfio_pci_";
+@@
+F(...) { return C(...); }
+
+@script:python@
+F << through.F;
+C << through.C;
+@@
+passes[F] = C
 
 @bounds@
 identifier F, vma;
@@ -130,7 +144,9 @@ narrow_info.add(F)
 
 @finalize:python@
 @@
+exports = [passes.get(f, f) for f in exports]
 for name, ops in sorted(tables.items()):
+    ops = {op: passes.get(f, f) for op, f in ops.items()}
     mmap = ops.get("mmap")
     # Which table goes with which ops is not followed: all of them count.
     own_export = exports and "vfio_pci_core_get_dmabuf_phys" not in exports

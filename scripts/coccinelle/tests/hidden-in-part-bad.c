@@ -39,7 +39,17 @@ static const struct vfio_device_ops bad_info_ops = {	/* BAD: V2 */
 	.mmap			= vfio_pci_core_mmap,
 };
 
-/* Everywhere but in write, and in the DMABUF export below. */
+/* Everywhere but in the DMABUF export below, which passes all of it on. */
+static const struct vfio_device_ops bad_export_ops = {	/* BAD: V2 */
+	.name			= "bad-export-vfio-pci",
+	.ioctl			= bad_ioctl,
+	.get_region_info_caps	= bad_region_info,
+	.read			= bad_read,
+	.write			= bad_write,
+	.mmap			= bad_mmap,
+};
+
+/* Everywhere but in write, and there. */
 static const struct vfio_device_ops bad_write_ops = {	/* BAD: V2 */
 	.name			= "bad-write-vfio-pci",
 	.ioctl			= bad_ioctl,
@@ -49,6 +59,15 @@ static const struct vfio_device_ops bad_write_ops = {	/* BAD: V2 */
 	.mmap			= bad_mmap,
 };
 
+static int bad_get_dmabuf_phys(struct vfio_pci_core_device *vdev,
+			       struct p2pdma_provider **provider, unsigned int region_index,
+			       struct phys_vec *phys_vec, struct vfio_region_dma_range *ranges,
+			       size_t nr_ranges)
+{
+	return vfio_pci_core_get_dmabuf_phys(vdev, provider, region_index, phys_vec,
+					     ranges, nr_ranges);
+}
+
 static const struct vfio_pci_device_ops bad_pci_ops = {
-	.get_dmabuf_phys	= vfio_pci_core_get_dmabuf_phys,
+	.get_dmabuf_phys	= bad_get_dmabuf_phys,
 };
