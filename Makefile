@@ -41,19 +41,19 @@ check-full: ## all of it: the full selftests too, the sanitizers, the kernel's o
 
 .PHONY: negative
 negative: ## kernels and drivers that are wrong on purpose: the guest's tests have to find each
-	@scripts/negative
+	@scripts/run-negative
 
 .PHONY: kunit
 kunit: ## KUnit suites of the core and the variants; ARCH=uml, x86_64 or arm64
-	@scripts/kunit-run $(if $(ARCH),--arch "$(ARCH)") $(if $(VARIANT),--variant "$(call folder,$(VARIANT))")
+	@scripts/run-kunit $(if $(ARCH),--arch "$(ARCH)") $(if $(VARIANT),--variant "$(call folder,$(VARIANT))")
 
 .PHONY: kunit-coverage
 kunit-coverage: ## lines and branches of the variants that the suites run
-	@scripts/kunit-coverage
+	@scripts/gates/check-coverage
 
 .PHONY: mutants
 mutants: ## break each rule in turn, and see which KUnit test finds it
-	@scripts/mutants
+	@scripts/run-mutants
 
 .PHONY: selftests
 selftests: ## the real uAPI in a guest: mappings, importers, hot reset, fuzzer (minutes)
@@ -69,15 +69,15 @@ kernel-selftests: ## the kernel's own VFIO selftests, unpatched and patched
 
 .PHONY: check-series
 check-series: ## each patch is clean, and the series builds without a new warning
-	@scripts/check-series $(BASE)
+	@scripts/gates/check-series $(BASE)
 
 .PHONY: bisect-check
 bisect-check: ## after each patch: drivers/vfio without a new warning, the KUnit suites that hold by then
-	@scripts/check-series --each $(BASE)
+	@scripts/gates/check-series --each $(BASE)
 
 .PHONY: check-archs
 check-archs: ## drivers/vfio on arm64, i386 and without P2PDMA, without a new warning
-	@scripts/check-archs
+	@scripts/gates/check-archs
 
 # A variant by its name, or the folder of a driver.
 folder = $(if $(wildcard variants/$(1)/main.c),variants/$(1),$(1))
@@ -85,13 +85,13 @@ folder = $(if $(wildcard variants/$(1)/main.c),variants/$(1),$(1))
 .PHONY: lint
 lint: ## static checks of this project and the series, or of the driver VARIANT
 ifneq ($(VARIANT),)
-	@scripts/lint-variant "$(call folder,$(VARIANT))"
+	@scripts/lint "$(call folder,$(VARIANT))"
 else
-	@scripts/check-scripts
-	@scripts/lint-variant --self-test
-	@scripts/lint-variant variants/*/
-	@scripts/lint-variant --in-tree build/linux-$(BASE)
-	@scripts/check-series $(BASE)
+	@scripts/gates/check-files
+	@scripts/lint --self-test
+	@scripts/lint variants/*/
+	@scripts/lint --in-tree build/linux-$(BASE)
+	@scripts/gates/check-series $(BASE)
 endif
 
 .PHONY: new-variant
@@ -100,11 +100,11 @@ new-variant: ## begin a driver: NAME= FROM=wrapper|remap|dmabuf DEST=folder
 
 .PHONY: htmldocs
 htmldocs: ## the manual, as a site in build/docs/html
-	@scripts/htmldocs
+	@scripts/build-docs
 
 .PHONY: docs-check
 docs-check: ## the manual's links, commands, names and spelling
-	@scripts/docs-check
+	@scripts/gates/check-docs
 
 .PHONY: docs-publish
 docs-publish: ## the manual as a folder for any web server: DEST=folder
@@ -116,7 +116,7 @@ source: ## get the kernel source and make the grafted tree build/linux-BASE
 
 .PHONY: patches
 patches: ## regenerate core-patch/ from the commits in build/linux-BASE
-	@scripts/refresh-patches $(BASE)
+	@scripts/refresh-series $(BASE)
 
 .PHONY: carry
 carry: ## does the series fit a new kernel KSRC, and which patch does not, and where
@@ -152,10 +152,10 @@ distclean: ## remove build/ (the cache folder stays)
 
 .PHONY: bench bench-contention
 bench: ## what the patch and each variant cost, in instructions, against the unpatched kernel
-	@scripts/bench
+	@scripts/run-bench
 
 bench-contention: ## the same kernels, 1 to 4 CPUs: faults against revocation, as ratios
-	@scripts/bench --contention
+	@scripts/run-bench --contention
 
 .PHONY: bench-docs
 bench-docs: ## put tables and picture of the last make bench and bench-contention into the manual

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Sphinx configuration. Built by scripts/htmldocs, which says where the
+"""Sphinx configuration. Built by scripts/build-docs, which says where the
 kernel tree is whose kernel-doc extension, and whose comments, are used."""
 
 import os

@@ -5,7 +5,7 @@
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  *
  * Runs in a guest under QEMU's -icount, where the TSC counts instructions, and
- * knows nothing of which kernel or driver it measures: scripts/bench compares.
+ * knows nothing of which kernel or driver it measures: scripts/run-bench compares.
  * All results stay in memory until the end, for output would disturb.
  *
  * With --contention, in a guest with several CPUs and without -icount: threads

@@ -84,14 +84,14 @@ def function_text(root, suite_case):
 
 
 def conformance_paths(root):
-    text = read(os.path.join(root, "selftests", "vfio_conformance.c"))
+    text = read(os.path.join(root, "selftests", "conformance", "conformance.c"))
     return re.findall(r'\{ \.id = "([^"]+)", \.title = "([^"]+)"', text)
 
 
 def selftests(root):
     """[(program, [(test, comment)])] of kselftest_harness programs."""
     out = []
-    for path in sorted(glob.glob(root + "/selftests/vfio/*.c")):
+    for path in sorted(glob.glob(root + "/selftests/tests/*.c")):
         text = read(path)
         found = [(f"{m.group(1)}.{m.group(2)}" if m.group(1) else m.group(2),
                   comment_before(text, m.start()))
@@ -294,11 +294,11 @@ class KitTests(KitDirective):
                 out.append(self.section(suite, [self.target("kunit-" + suite), intro,
                                                 self.listing(entries, "kunit")]))
         elif kind == "paths":
-            flag_source(self.env, os.path.join(self.root, "selftests", "vfio_conformance.c"))
+            flag_source(self.env, os.path.join(self.root, "selftests", "conformance", "conformance.c"))
             out.append(self.listing(conformance_paths(self.root), "path"))
         elif kind == "selftests":
             for program, tests in selftests(self.root):
-                flag_source(self.env, os.path.join(self.root, "selftests", "vfio", program + ".c"))
+                flag_source(self.env, os.path.join(self.root, "selftests", "tests", program + ".c"))
                 out.append(self.section(program, [self.listing(tests, "selftest-" + program)]))
         if not out and kind != "selftests":
             self.warn(f"no tests of kind {kind}")
@@ -336,10 +336,10 @@ class KitMutants(KitDirective):
     def run(self):
         table = [".. list-table::", "   :header-rows: 1", "   :widths: 34 66", "",
                  "   * - Name", "     - What it breaks"]
-        for path in sorted(glob.glob(self.root + "/kunit/mutants/*.patch")):
+        for path in sorted(glob.glob(self.root + "/negative/kernels/*.patch")):
             what = read(path).split("\n\n")[0].replace("\n", " ").strip()
             table += [f"   * - ``{os.path.basename(path)[:-6]}``", f"     - {what}"]
-        for path in sorted(glob.glob(self.root + "/kunit/negative/*/main.c")):
+        for path in sorted(glob.glob(self.root + "/negative/kunit/*/main.c")):
             m = re.search(r"/\*((?:[^*]|\*(?!/))*)\*/", read(path))
             what = re.sub(r"\s+", " ", re.sub(r"(?m)^\s*\*+ ?", "", m.group(1)).strip().split("\n\n")[0])
             table += [f"   * - ``{os.path.basename(os.path.dirname(path))}``", f"     - {what}"]
@@ -445,7 +445,7 @@ class Says(SphinxRole):
 
     def run(self):
         text = "".join(read(os.path.join(self.config.kit_root, "selftests", name))
-                       for name in ("vfio_conformance.c", "order.c"))
+                       for name in ("conformance/conformance.c", "lib/order.c"))
         text = re.sub(r'"\s*\n?\s*"', "", text)
         for part in self.text.split("…"):
             if part.strip() and part.strip() not in text:

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What gcov has counted in the variants' drivers, on the console: a guest has no
- * file system that scripts/kunit-coverage could read it from.
+ * file system that scripts/gates/check-coverage could read it from.
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
