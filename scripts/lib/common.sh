@@ -47,12 +47,12 @@ usage_if_asked() {
 
 # options FLAGS WITH_VALUE "$@": read a command's options, each into a variable
 # of its name (--no-build sets no_build to 1, --out DIR sets out to DIR). FLAGS
-# and WITH_VALUE are lists of names. The other arguments are left in args.
+# and WITH_VALUE are lists of names. The other arguments are left in operands.
 options() {
 	local flags=" $1 " with_value=" $2 " name
 	shift 2
 	usage_if_asked "$@"
-	args=()
+	operands=()
 	while [ $# -gt 0 ]; do
 		name=${1#--}
 		case $1 in
@@ -67,7 +67,7 @@ options() {
 				die "unknown option $1 (see --help)"
 			fi ;;
 		-?*) die "unknown option $1 (see --help)" ;;
-		*) args+=("$1") ;;
+		*) operands+=("$1") ;;
 		esac
 		shift
 	done
@@ -75,7 +75,7 @@ options() {
 
 # at_most N: die if more arguments than that were left by options().
 at_most() {
-	[ ${#args[@]} -le "$1" ] || die "unknown argument ${args[$1]} (see --help)"
+	[ ${#operands[@]} -le "$1" ] || die "unknown argument ${operands[$1]} (see --help)"
 }
 
 # set_base [BASE]: the kernel version that is worked on, in $base: the argument,
