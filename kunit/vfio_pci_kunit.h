@@ -367,6 +367,8 @@ void vpk_bind(struct kunit *test, struct vpk_function *fn, const char *driver);
 int vpk_try_bind(struct kunit *test, struct vpk_function *fn,
 		 const char *driver);
 void vpk_unbind(struct vpk_function *fn);
+void vpk_add_id(struct kunit *test, const char *driver,
+		const struct vpk_function_config *config, const void *data);
 void vpk_reload_check(struct kunit *test,
 		      const struct vpk_function_config *config,
 		      const char *driver, const char *symbol);
