@@ -11,6 +11,7 @@
  * this file are about what is particular to this driver.
  */
 #include <linux/mman.h>
+#include <linux/pci-p2pdma.h>
 #include <linux/scatterlist.h>
 #include <linux/sizes.h>
 
@@ -224,6 +225,39 @@ static void dmabuf_importers(struct kunit *test)
 			 "zap invalidate release revoke mem-off flr mem-on unrevoke");
 }
 
+/* Ranges in two BARs: the first 128 KiB of BAR1, and 64 KiB of BAR0. */
+static const struct vpk_function_config dmabuf_igb = {
+	.vendor = PCI_VENDOR_ID_INTEL,
+	.device = 0x10c9,
+	.bar_size = { SZ_128K, SZ_128K },
+	.pm = true,
+};
+
+/* V5: one DMABUF cannot span BARs that have different offsets on the bus. */
+static void dmabuf_bus_offsets(struct kunit *test)
+{
+	const struct vfio_region_dma_range ranges[] = {
+		{ 0, PAGE_SIZE }, { SZ_128K, PAGE_SIZE },
+	};
+	struct p2pdma_provider *provider;
+	struct vpk_function *fn;
+	struct dma_buf *dmabuf;
+
+	vpk_need_importers(test);
+	fn = vpk_device(test, &dmabuf_igb, DRIVER);
+	provider = pcim_p2pdma_provider(fn->pdev, 0);
+	KUNIT_ASSERT_NOT_NULL(test, provider);
+	dmabuf = vpk_try_export(fn, REGION, ranges, 2);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dmabuf);
+	vpk_put_later(test, dmabuf);
+	provider->bus_offset += PAGE_SIZE;
+	dmabuf = vpk_try_export(fn, REGION, ranges, 2);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(dmabuf), -EOPNOTSUPP);
+	/* Each by itself can still be exported. */
+	vpk_export(test, fn, REGION, 0, PAGE_SIZE);
+	vpk_export(test, fn, REGION, SZ_128K, PAGE_SIZE);
+}
+
 /* As main.c has it. */
 struct dmabuf_vfio_range {
 	unsigned int bar;
@@ -289,6 +323,7 @@ static struct kunit_case dmabuf_cases[] = {
 	KUNIT_CASE(dmabuf_region_info),
 	KUNIT_CASE(dmabuf_cuts_at_ranges),
 	KUNIT_CASE(dmabuf_importers),
+	KUNIT_CASE(dmabuf_bus_offsets),
 	KUNIT_CASE_PARAM(dmabuf_needs_whole_pages, dmabuf_ranges_gen_params),
 	{}
 };

@@ -44,7 +44,8 @@ struct dmabuf_vfio_device {
 	size_t size;
 };
 
-static struct dmabuf_vfio_device *to_dmabuf_vfio(struct vfio_device *core_vdev)
+static struct dmabuf_vfio_device *
+to_dmabuf_vfio(struct vfio_device *core_vdev)
 {
 	return container_of(core_vdev, struct dmabuf_vfio_device,
 			    core_device.vdev);
@@ -261,8 +262,8 @@ static const struct vfio_pci_device_ops dmabuf_vfio_pci_ops = {
 };
 
 /* Each range has to be whole pages, and inside its BAR. */
-static bool dmabuf_vfio_range_fits(struct pci_dev *pdev,
-				   const struct dmabuf_vfio_range *range)
+static bool dmabuf_vfio_fits(struct pci_dev *pdev,
+			     const struct dmabuf_vfio_range *range)
 {
 	u64 start = pci_resource_start(pdev, range->bar) + range->offset;
 
@@ -283,7 +284,7 @@ static int dmabuf_vfio_probe(struct pci_dev *pdev,
 	if (!range)
 		return -ENODEV;
 	for (i = 0; i < DMABUF_VFIO_RANGES; i++) {
-		if (!dmabuf_vfio_range_fits(pdev, &range[i]))
+		if (!dmabuf_vfio_fits(pdev, &range[i]))
 			return -ENODEV;
 	}
 

@@ -35,7 +35,8 @@ struct remap_vfio_device {
 	u64 size;		/* of the memory */
 };
 
-static struct remap_vfio_device *to_remap_vfio(struct vfio_device *core_vdev)
+static struct remap_vfio_device *
+to_remap_vfio(struct vfio_device *core_vdev)
 {
 	return container_of(core_vdev, struct remap_vfio_device,
 			    core_device.vdev);
@@ -318,10 +319,20 @@ static void remap_vfio_remove(struct pci_dev *pdev)
 	vfio_put_device(&vdev->vdev);
 }
 
-/* QEMU's ivshmem-plain, igb, and a virtual function of igb. */
-static const struct remap_vfio_layout remap_vfio_ivshmem = { .bar = 2 };
-static const struct remap_vfio_layout remap_vfio_igb = { .bar = 1 };
-static const struct remap_vfio_layout remap_vfio_igbvf = { .bar = 3 };
+/* QEMU's ivshmem-plain. */
+static const struct remap_vfio_layout remap_vfio_ivshmem = {
+	.bar = 2,
+};
+
+/* QEMU's igb. */
+static const struct remap_vfio_layout remap_vfio_igb = {
+	.bar = 1,
+};
+
+/* A virtual function of QEMU's igb. */
+static const struct remap_vfio_layout remap_vfio_igbvf = {
+	.bar = 3,
+};
 
 static const struct pci_device_id remap_vfio_table[] = {
 	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(0x1af4, 0x1110),

@@ -152,6 +152,25 @@ static void remap_not_mappable(struct kunit *test)
 			-EINVAL);
 }
 
+/* V3: nor is a BAR mapped that somebody else has reserved. */
+static void remap_busy_bar(struct kunit *test)
+{
+	struct vpk_host *host = vpk_host_create(test);
+	struct vpk_function *fn;
+
+	fn = vpk_function_add(test, host, &remap_function);
+	vpk_host_probe(test, host);
+	KUNIT_ASSERT_EQ(test, pci_request_region(fn->pdev, BAR, "test"), 0);
+	vpk_bind(test, fn, DRIVER);
+	vpk_open(test, fn);
+	KUNIT_EXPECT_EQ(test, vpk_try_mmap(test, fn, VFIO_PCI_INDEX_TO_OFFSET(BAR),
+					   SZ_4K, PROT_READ, MAP_SHARED),
+			-EINVAL);
+	vpk_close(fn);
+	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
+	pci_release_region(fn->pdev, BAR);
+}
+
 /* As main.c has it. */
 struct remap_vfio_layout {
 	unsigned int bar;
@@ -195,6 +214,7 @@ static struct kunit_case remap_cases[] = {
 	KUNIT_CASE(remap_is_not_too_eager),
 	KUNIT_CASE(remap_huge),
 	KUNIT_CASE(remap_not_mappable),
+	KUNIT_CASE(remap_busy_bar),
 	KUNIT_CASE(remap_memory_in_bar0),
 	{}
 };

@@ -40,7 +40,8 @@ struct wrapper_vfio_device {
 	u64 visible;
 };
 
-static struct wrapper_vfio_device *to_wrapper_vfio(struct vfio_device *core_vdev)
+static struct wrapper_vfio_device *
+to_wrapper_vfio(struct vfio_device *core_vdev)
 {
 	return container_of(core_vdev, struct wrapper_vfio_device,
 			    core_device.vdev);
