@@ -50,7 +50,7 @@ static bool vpk_skipped(const char *name)
  * @variant: what the driver is like, for the shared cases; must stay as it is
  *	until the case ends
  *
- * For the kunit_suite.init of a suite with VPK_VARIANT_CASES. As
+ * For the kunit_suite.init of a suite with VPK_VARIANT_CASES(). As
  * vpk_case_init(), and vpk_variant() returns @variant from then on.
  *
  * Context: the test's thread. Freed when the test ends.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The cases that every variant driver's suite shares. A suite says in a struct
- * vpk_variant what its driver is like, and lists VPK_VARIANT_CASES among its
- * cases.
+ * vpk_variant what its driver is like, and defines its table of cases with
+ * VPK_VARIANT_CASES().
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */

@@ -563,15 +563,21 @@ const void *vpk_mmap_gen_params(struct kunit *test, const void *prev,
 				char *desc);
 
 /**
- * VPK_VARIANT_CASES - the shared cases, for the table of a suite
+ * VPK_VARIANT_CASES() - define the table of cases of a variant driver's suite
+ * @cases: name of the table, for kunit_suite.test_cases
+ * @...: the cases of the suite's own, KUNIT_CASE() and its kin
  *
- * The suite's init calls vpk_variant_init().
+ * Before them come the cases that all such suites share, variant_cases.c. They
+ * learn from the struct vpk_variant what the driver is like, so the suite's init
+ * has to call vpk_variant_init().
  */
-#define VPK_VARIANT_CASES						\
+#define VPK_VARIANT_CASES(cases, ...)					\
+static struct kunit_case cases[] = {					\
 	KUNIT_CASE(variant_flag),					\
 	KUNIT_CASE(variant_backing),					\
 	KUNIT_CASE_PARAM(variant_path, vpk_path_gen_params),		\
-	KUNIT_CASE_PARAM(variant_path_of_other_bar, vpk_path_gen_params), \
+	KUNIT_CASE_PARAM(variant_path_of_other_bar,			\
+			 vpk_path_gen_params),				\
 	KUNIT_CASE(variant_reader_in_d0),				\
 	KUNIT_CASE(variant_close),					\
 	KUNIT_CASE(variant_region_info),				\
@@ -584,7 +590,9 @@ const void *vpk_mmap_gen_params(struct kunit *test, const void *prev,
 	KUNIT_CASE(variant_faults_open),				\
 	KUNIT_CASE(variant_faults_mmap),				\
 	KUNIT_CASE(variant_faults_export),				\
-	KUNIT_CASE(variant_reloads)
+	KUNIT_CASE(variant_reloads), ##__VA_ARGS__,			\
+	{}								\
+}
 
 /* arch_*.c: what differs between UML, x86 and the rest */
 int vpk_arch_window(struct resource *window);

@@ -7,7 +7,7 @@
  *
  * Copy it with the driver. Change the function below into one that your driver
  * drives, and the struct vpk_variant into what your driver is like: the shared
- * cases, VPK_VARIANT_CASES, take all that they know from there. The cases in
+ * cases of VPK_VARIANT_CASES() take all that they know from there. The cases in
  * this file are about what is particular to this driver.
  */
 #include <linux/mman.h>
@@ -314,19 +314,16 @@ static int dmabuf_init(struct kunit *test)
 	return vpk_variant_init(test, &dmabuf_variant);
 }
 
-static struct kunit_case dmabuf_cases[] = {
-	VPK_VARIANT_CASES,
-	KUNIT_CASE(dmabuf_maps_all_ranges),
-	KUNIT_CASE(dmabuf_maps_parts),
-	KUNIT_CASE(dmabuf_zaps_all_ranges),
-	KUNIT_CASE(dmabuf_reopens),
-	KUNIT_CASE(dmabuf_region_info),
-	KUNIT_CASE(dmabuf_cuts_at_ranges),
-	KUNIT_CASE(dmabuf_importers),
-	KUNIT_CASE(dmabuf_bus_offsets),
-	KUNIT_CASE_PARAM(dmabuf_needs_whole_pages, dmabuf_ranges_gen_params),
-	{}
-};
+VPK_VARIANT_CASES(dmabuf_cases,
+		  KUNIT_CASE(dmabuf_maps_all_ranges),
+		  KUNIT_CASE(dmabuf_maps_parts),
+		  KUNIT_CASE(dmabuf_zaps_all_ranges),
+		  KUNIT_CASE(dmabuf_reopens),
+		  KUNIT_CASE(dmabuf_region_info),
+		  KUNIT_CASE(dmabuf_cuts_at_ranges),
+		  KUNIT_CASE(dmabuf_importers),
+		  KUNIT_CASE(dmabuf_bus_offsets),
+		  KUNIT_CASE_PARAM(dmabuf_needs_whole_pages, dmabuf_ranges_gen_params));
 
 static struct kunit_suite dmabuf_suite = {
 	.name = "dmabuf-vfio-pci",

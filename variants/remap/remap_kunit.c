@@ -7,7 +7,7 @@
  *
  * Copy it with the driver. Change the function below into one that your driver
  * drives, and the struct vpk_variant into what your driver is like: the shared
- * cases, VPK_VARIANT_CASES, take all that they know from there. The cases in
+ * cases of VPK_VARIANT_CASES() take all that they know from there. The cases in
  * this file are about what is particular to this driver.
  */
 #include <linux/mman.h>
@@ -207,17 +207,14 @@ static int remap_init(struct kunit *test)
 	return vpk_variant_init(test, &remap_variant);
 }
 
-static struct kunit_case remap_cases[] = {
-	VPK_VARIANT_CASES,
-	KUNIT_CASE(remap_maps_the_layout),
-	KUNIT_CASE(remap_is_eager),
-	KUNIT_CASE(remap_is_not_too_eager),
-	KUNIT_CASE(remap_huge),
-	KUNIT_CASE(remap_not_mappable),
-	KUNIT_CASE(remap_busy_bar),
-	KUNIT_CASE(remap_memory_in_bar0),
-	{}
-};
+VPK_VARIANT_CASES(remap_cases,
+		  KUNIT_CASE(remap_maps_the_layout),
+		  KUNIT_CASE(remap_is_eager),
+		  KUNIT_CASE(remap_is_not_too_eager),
+		  KUNIT_CASE(remap_huge),
+		  KUNIT_CASE(remap_not_mappable),
+		  KUNIT_CASE(remap_busy_bar),
+		  KUNIT_CASE(remap_memory_in_bar0));
 
 static struct kunit_suite remap_suite = {
 	.name = "remap-vfio-pci",

@@ -7,7 +7,7 @@
  *
  * Copy it with the driver. Change the function below into one that your driver
  * drives, and the struct vpk_variant into what your driver is like: the shared
- * cases, VPK_VARIANT_CASES, take all that they know from there. The cases in
+ * cases of VPK_VARIANT_CASES() take all that they know from there. The cases in
  * this file are about what is particular to this driver.
  */
 #include <linux/mman.h>
@@ -173,16 +173,13 @@ static int wrapper_init(struct kunit *test)
 	return vpk_variant_init(test, &wrapper_variant);
 }
 
-static struct kunit_case wrapper_cases[] = {
-	VPK_VARIANT_CASES,
-	KUNIT_CASE(wrapper_hides_in_read_and_write),
-	KUNIT_CASE(wrapper_hides_in_mmap),
-	KUNIT_CASE(wrapper_hides_in_dmabuf),
-	KUNIT_CASE(wrapper_without_p2pdma),
-	KUNIT_CASE(wrapper_hides_aliases),
-	KUNIT_CASE(wrapper_hides_parts_of_pages),
-	{}
-};
+VPK_VARIANT_CASES(wrapper_cases,
+		  KUNIT_CASE(wrapper_hides_in_read_and_write),
+		  KUNIT_CASE(wrapper_hides_in_mmap),
+		  KUNIT_CASE(wrapper_hides_in_dmabuf),
+		  KUNIT_CASE(wrapper_without_p2pdma),
+		  KUNIT_CASE(wrapper_hides_aliases),
+		  KUNIT_CASE(wrapper_hides_parts_of_pages));
 
 static struct kunit_suite wrapper_suite = {
 	.name = "wrapper-vfio-pci",
