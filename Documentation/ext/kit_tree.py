@@ -160,3 +160,16 @@ def calls(root: Path, known: list[str]) -> set[tuple[str, str]]:
             code = re.sub(r"(?m)^\s*(#(?!include)|\*|//).*$", "", path.read_text(encoding="utf-8", errors="replace"))
             out |= {(room, m) for m in name.findall(code) if m != room}
     return out
+
+
+def left_out(root: Path, docs: Path, base: str) -> list[str]:
+    """Patches that are not described once, files of the fixture that are nowhere."""
+    slugs = re.findall(r"\.\. kit-patch:: (\S+)", read(docs / "patch-series.rst"))
+    out = [f"{p.name} is not in patch-series.rst once" for p in series(root, base)
+           if sum(s in p.name for s in slugs) != 1]
+    described = read(docs / "api/fixture.rst")
+    # One architecture stands for all: their functions are the same.
+    names = [p.name for p in sorted(root.glob("kunit/*.c"))
+             if not re.search(r"_test\.c$|_cases\.c$|_none\.c$|^arch_", p.name)]
+    return out + [f"kunit/{n} is not in api/fixture.rst" for n in names
+                  if f"variant-kit/kunit/{n}\n" not in described]
