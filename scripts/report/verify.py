@@ -146,8 +146,9 @@ class Verdict:
         everything = [c for m in marks for c in m.cells]
         out = [f"not {where(some, everything)}: {why}" for why, some in
                by_text([(c.why, c) for c in everything if c.status == "skip"]).items()]
-        if any(not m.cells for m in marks):
-            out.append("not tried: no device of this run is for it")
+        active = {c.driver for c in self.results.cells}
+        if any(driver in active and not m.cells for driver, m in zip(self.drivers, marks)):
+            out.append("not tried in this run")
         return out
 
     # --- what is wrong
@@ -183,6 +184,8 @@ class Verdict:
         if not self.results.ended:
             self.whole("", "the conformance program did not come to its end"
                        f"{', it was at ' + self.results.at if self.results.at else ''}")
+        if not (self.folder / "console.log").is_file():
+            self.whole("", "there is no console.log: nobody knows if the kernel was silent")
         if self.reports:
             title = f"the kernel was not silent: {len(self.reports)} lines in console.log"
             self.failures.append(Failure("", title, rule="kernel",

@@ -69,16 +69,19 @@ def details(v: Verdict) -> list[str]:
     for row in v.rows:
         cells = [c for m in row.marks for c in m.cells]
         shown = [c for c in cells if c.status != "skip"]
-        empty = by_text([(f"{name}: {found[0].text if found else 'not looked at on this path'}", cell)
-                         for cell in shown for name in names
-                         if worst(found := cell.check(name)) == "-" and cell.checks])
+        empty: dict[str, list[str]] = {}        # (where, why): the checks
+        for name in names:
+            missing = [(c.check(name)[0].text if c.check(name) else "not looked at on this path", c)
+                       for c in shown if c.checks and worst(c.check(name)) == "-"]
+            for why, some in by_text(missing).items():
+                empty.setdefault(f"{where(some, shown)}: {why}", []).append(name)
         rows = [["", "", *names]]
         for cell in shown:
             words = [worst(cell.check(name)) for name in names]
             rows.append([drivers[cell.driver], cell.device, *(words if cell.checks else ["FAIL", *words[1:]])])
         lines += ["", row.path.title, *(columns(rows, indent="  ") if shown else [])]
-        for why, some in empty.items():
-            lines += wrap(f"{where(some, shown)}, {why}", "  - ")
+        for why, checks in empty.items():
+            lines += wrap(f"{', '.join(checks)} {why}", "  - ")
         for n in row.notes:
             lines += wrap(v.notes[n], "  - ")
     return lines
