@@ -52,7 +52,7 @@ def run_console(args) -> int:
 
 def run_timeline(args) -> int:
     if args.record:
-        return record.record(args.file, args.record, args.kernel)
+        return record.record(args.file, args.record)
     try:
         svg = timeline.draw(json.loads(args.file.read_text(encoding="utf-8")), standalone=True)
     except OSError as e:
@@ -100,7 +100,6 @@ def parser() -> argparse.ArgumentParser:
     sub = command("timeline", run_timeline, "draw a timeline as SVG")
     sub.add_argument("file", type=Path, metavar="FILE", help="a timeline; with --record, cells.jsonl")
     sub.add_argument("--record", type=Path, metavar="DIR", help="copy a cell of each path to DIR, for the manual")
-    sub.add_argument("--kernel", default="", help="the kernel's name, with --record")
 
     sub = command("bench", bench.run, "print and write what make bench has measured")
     sub.add_argument("dir", type=Path, metavar="DIR", help="folder with results-KERNEL-DRIVER.jsonl")
