@@ -46,8 +46,9 @@ guest_build() {
 	initramfs=$BUILD/selftests-$name/$archive
 	[ "$4" = guest ] || name=$name-$4
 	kernel=$BUILD/guest/$name
-	[ -e "$kernel/arch/x86/boot/bzImage" ] && [ -e "$initramfs" ] ||
+	if [ ! -e "$kernel/arch/x86/boot/bzImage" ] || [ ! -e "$initramfs" ]; then
 		die "nothing built for $name: run without --no-build"
+	fi
 }
 
 plan_begin() {
