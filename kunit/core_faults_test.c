@@ -14,34 +14,34 @@ static const struct vpk_function_config vpk_plain = {
 };
 
 /* In the first mmap() of a BAR after opening the device. */
-static void vpk_faults_mmap(struct kunit *test)
+static void faults_mmap(struct kunit *test)
 {
 	vpk_faults_mmap_check(test, &vpk_plain, VPK_DRIVER, 2);
 }
 
 /* The same for opening the device. */
-static void vpk_faults_open(struct kunit *test)
+static void faults_open(struct kunit *test)
 {
 	vpk_faults_open_check(test, &vpk_plain, VPK_DRIVER);
 }
 
 /* The same for the export of a DMABUF. */
-static void vpk_faults_export(struct kunit *test)
+static void faults_export(struct kunit *test)
 {
 	vpk_faults_export_check(test, &vpk_plain, VPK_DRIVER, 0);
 }
 
 /* The same for probe: not bound, as before, and it can be bound afterwards. */
-static void vpk_faults_probe(struct kunit *test)
+static void faults_probe(struct kunit *test)
 {
 	vpk_faults_probe_check(test, &vpk_plain, VPK_DRIVER);
 }
 
 static struct kunit_case vpk_faults_cases[] = {
-	KUNIT_CASE(vpk_faults_mmap),
-	KUNIT_CASE(vpk_faults_open),
-	KUNIT_CASE(vpk_faults_export),
-	KUNIT_CASE(vpk_faults_probe),
+	KUNIT_CASE(faults_mmap),
+	KUNIT_CASE(faults_open),
+	KUNIT_CASE(faults_export),
+	KUNIT_CASE(faults_probe),
 	{}
 };
 

@@ -88,11 +88,11 @@ struct vpk_import_case {
 static const struct vpk_import_case vpk_import_cases[] = {
 	{ "memory_disable", vpk_do_memory,
 	  "zap invalidate release revoke mem-off" },
-	{ "pmcsr_d3hot", vpk_do_d3,
+	{ "d3hot", vpk_do_d3,
 	  "zap invalidate release revoke d3" },
-	{ "pcie_flr", vpk_do_flr,
+	{ "flr", vpk_do_flr,
 	  "zap invalidate release revoke mem-off flr mem-on unrevoke" },
-	{ "runtime_entry", vpk_do_runtime,
+	{ "runtime_pm", vpk_do_runtime,
 	  "zap invalidate release revoke d3" },
 	{ "device_reset", vpk_do_reset,
 	  "zap invalidate release revoke mem-off flr mem-on unrevoke" },
@@ -101,7 +101,7 @@ static const struct vpk_import_case vpk_import_cases[] = {
 KUNIT_ARRAY_PARAM_DESC(vpk_import, vpk_import_cases, name);
 
 /* C3: an importer is told after the zap, in D0, with memory enabled. */
-static void vpk_importer_order(struct kunit *test)
+static void importer_order(struct kunit *test)
 {
 	const struct vpk_import_case *path = test->param_value;
 	const struct vpk_event *event;
@@ -123,7 +123,7 @@ static void vpk_importer_order(struct kunit *test)
 }
 
 /* C3: the same, and a slow importer is waited for while users stay out. */
-static void vpk_importer_is_slow(struct kunit *test)
+static void importer_is_slow(struct kunit *test)
 {
 	const struct vpk_import_case *path = test->param_value;
 	struct vpk_importing on = {};
@@ -144,7 +144,7 @@ static void vpk_importer_is_slow(struct kunit *test)
 }
 
 /* C3: hot reset tells the importers of all devices after all zaps, in D0. */
-static void vpk_importer_hot_reset(struct kunit *test)
+static void importer_hot_reset(struct kunit *test)
 {
 	const struct vpk_function_config small = { .bar_size = { SZ_4K } };
 	struct vpk_importing on = {};
@@ -177,7 +177,7 @@ static void vpk_importer_hot_reset(struct kunit *test)
 }
 
 /* A trylock lost in hot reset: no importer has been told anything. */
-static void vpk_importer_trylock(struct kunit *test)
+static void importer_trylock(struct kunit *test)
 {
 	struct vpk_importing on = {};
 	struct vpk_lock_holder *holder;
@@ -195,7 +195,7 @@ static void vpk_importer_trylock(struct kunit *test)
 }
 
 /* A refused reset gives the DMABUF back. */
-static void vpk_importer_reset_refused(struct kunit *test)
+static void importer_reset_refused(struct kunit *test)
 {
 	struct vpk_importing on = {};
 
@@ -209,7 +209,7 @@ static void vpk_importer_reset_refused(struct kunit *test)
 }
 
 /* Revoked, no mapping is to be had; unrevoked, it is, and nobody was told. */
-static void vpk_importer_revoked(struct kunit *test)
+static void importer_revoked(struct kunit *test)
 {
 	struct vpk_importing on = {};
 	const struct vpk_event *event;
@@ -237,7 +237,7 @@ static void vpk_importer_revoked(struct kunit *test)
 }
 
 /* C8: an importer that has nothing mapped is no reason to wait. */
-static void vpk_importer_idle(struct kunit *test)
+static void importer_idle(struct kunit *test)
 {
 	struct vpk_importing on = {};
 	const struct vpk_event *event;
@@ -255,7 +255,7 @@ static void vpk_importer_idle(struct kunit *test)
 }
 
 /* What is exported while memory is disabled is revoked from the start. */
-static void vpk_importer_born_revoked(struct kunit *test)
+static void importer_born_revoked(struct kunit *test)
 {
 	struct vpk_importing on = {};
 	struct vpk_importer *importer;
@@ -270,7 +270,7 @@ static void vpk_importer_born_revoked(struct kunit *test)
 }
 
 /* The importer gets the bus addresses of what was asked for. */
-static void vpk_importer_addresses(struct kunit *test)
+static void importer_addresses(struct kunit *test)
 {
 	struct vpk_importing on = {};
 	struct sg_table *sgt;
@@ -289,7 +289,7 @@ static void vpk_importer_addresses(struct kunit *test)
 }
 
 /* Ranges that the BAR does not have are refused. */
-static void vpk_importer_refused(struct kunit *test)
+static void importer_refused(struct kunit *test)
 {
 	struct vpk_function *fn;
 	struct vfio_region_dma_range beyond = { SZ_64K, SZ_4K };
@@ -313,7 +313,7 @@ static void vpk_importer_refused(struct kunit *test)
 }
 
 /* Close with a mapped importer: it is told, and waited for. */
-static void vpk_importer_close(struct kunit *test)
+static void importer_close(struct kunit *test)
 {
 	struct vpk_importing on = {};
 
@@ -335,7 +335,7 @@ static void vpk_importer_close(struct kunit *test)
  * gone. Nothing may look at that file: with KASAN and SLUB_RCU_DEBUG the
  * unpatched core reports a use after free in both steps here.
  */
-static void vpk_importer_o_path(struct kunit *test)
+static void importer_o_path(struct kunit *test)
 {
 	const struct vfio_region_dma_range range = { 0, SZ_4K };
 	struct vpk_function *fn;
@@ -368,18 +368,18 @@ static int vpk_importers_init(struct kunit *test)
 }
 
 static struct kunit_case vpk_importers_cases[] = {
-	KUNIT_CASE_PARAM(vpk_importer_order, vpk_import_gen_params),
-	KUNIT_CASE_PARAM(vpk_importer_is_slow, vpk_import_gen_params),
-	KUNIT_CASE(vpk_importer_hot_reset),
-	KUNIT_CASE(vpk_importer_trylock),
-	KUNIT_CASE(vpk_importer_reset_refused),
-	KUNIT_CASE(vpk_importer_revoked),
-	KUNIT_CASE(vpk_importer_idle),
-	KUNIT_CASE(vpk_importer_born_revoked),
-	KUNIT_CASE(vpk_importer_addresses),
-	KUNIT_CASE(vpk_importer_refused),
-	KUNIT_CASE(vpk_importer_close),
-	KUNIT_CASE(vpk_importer_o_path),
+	KUNIT_CASE_PARAM(importer_order, vpk_import_gen_params),
+	KUNIT_CASE_PARAM(importer_is_slow, vpk_import_gen_params),
+	KUNIT_CASE(importer_hot_reset),
+	KUNIT_CASE(importer_trylock),
+	KUNIT_CASE(importer_reset_refused),
+	KUNIT_CASE(importer_revoked),
+	KUNIT_CASE(importer_idle),
+	KUNIT_CASE(importer_born_revoked),
+	KUNIT_CASE(importer_addresses),
+	KUNIT_CASE(importer_refused),
+	KUNIT_CASE(importer_close),
+	KUNIT_CASE(importer_o_path),
 	{}
 };
 

@@ -63,7 +63,7 @@ static void vpk_expect_refused(struct kunit *test, struct vpk_map *map)
 }
 
 /* Path 1: memory-disable through PCI_COMMAND, and enable. */
-static void vpk_path_memory_disable(struct kunit *test)
+static void path_memory_disable(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
 	struct vpk_map *map = vpk_used_map(test, fn);
@@ -80,7 +80,7 @@ static void vpk_path_memory_disable(struct kunit *test)
 }
 
 /* Path 2: D3hot and back through PMCSR. */
-static void vpk_path_pmcsr(struct kunit *test)
+static void path_d3hot(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
 	struct vpk_map *map = vpk_used_map(test, fn);
@@ -97,7 +97,7 @@ static void vpk_path_pmcsr(struct kunit *test)
 }
 
 /* The same when D0 has to restore what D3hot has lost. */
-static void vpk_path_pmcsr_soft_reset(struct kunit *test)
+static void path_d3hot_soft_reset(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_soft, VPK_DRIVER);
 	struct vpk_map *map = vpk_used_map(test, fn);
@@ -113,7 +113,7 @@ static void vpk_path_pmcsr_soft_reset(struct kunit *test)
 }
 
 /* Path 3: FLR through the PCI Express capability. */
-static void vpk_path_flr(struct kunit *test)
+static void path_flr(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
 	struct vpk_map *map = vpk_used_map(test, fn);
@@ -127,7 +127,7 @@ static void vpk_path_flr(struct kunit *test)
 }
 
 /* Path 4: FLR through the AF capability. */
-static void vpk_path_af_flr(struct kunit *test)
+static void path_af_flr(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_af, VPK_DRIVER);
 	struct vpk_map *map = vpk_used_map(test, fn);
@@ -141,7 +141,7 @@ static void vpk_path_af_flr(struct kunit *test)
 }
 
 /* Path 5: runtime PM entry. */
-static void vpk_path_runtime_entry(struct kunit *test)
+static void path_runtime_pm_entry(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
 	struct vpk_map *map = vpk_used_map(test, fn);
@@ -157,7 +157,7 @@ static void vpk_path_runtime_entry(struct kunit *test)
 }
 
 /* Path 6: runtime PM exit. */
-static void vpk_path_runtime_exit(struct kunit *test)
+static void path_runtime_pm_exit(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
 	struct vpk_map *map = vpk_used_map(test, fn);
@@ -170,7 +170,7 @@ static void vpk_path_runtime_exit(struct kunit *test)
 }
 
 /* Path 7: VFIO_DEVICE_RESET. */
-static void vpk_path_device_reset(struct kunit *test)
+static void path_device_reset(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
 	struct vpk_map *map = vpk_used_map(test, fn);
@@ -183,7 +183,7 @@ static void vpk_path_device_reset(struct kunit *test)
 }
 
 /* The same from D3hot: importers let go in D0, users are locked out before. */
-static void vpk_path_device_reset_d3(struct kunit *test)
+static void path_device_reset_d3hot(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
 	struct vpk_map *map = vpk_used_map(test, fn);
@@ -216,7 +216,7 @@ static void vpk_two_open(struct kunit *test, struct vpk_function *fn[2],
 }
 
 /* Path 8: hot reset. All are zapped before any of them is waited for. */
-static void vpk_path_hot_reset(struct kunit *test)
+static void path_hot_reset_slot(struct kunit *test)
 {
 	struct vpk_function *fn[2];
 	struct vpk_map *map[2];
@@ -230,7 +230,7 @@ static void vpk_path_hot_reset(struct kunit *test)
 }
 
 /* The same with one function in D3hot: D0 after all zaps, before revocation. */
-static void vpk_path_hot_reset_d3(struct kunit *test)
+static void path_hot_reset_slot_d3hot(struct kunit *test)
 {
 	struct vpk_function *fn[2];
 	struct vpk_map *map[2];
@@ -258,7 +258,7 @@ static void vpk_expect_nothing_unrevoked(struct kunit *test,
 }
 
 /* Path 9: close. A mapping keeps the device open; the last one closes it. */
-static void vpk_path_close(struct kunit *test)
+static void path_close(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
 	struct vpk_map *map = vpk_used_map(test, fn);
@@ -277,7 +277,7 @@ static void vpk_path_close(struct kunit *test)
 }
 
 /* Close from D3hot with the mapping gone already. */
-static void vpk_path_close_d3(struct kunit *test)
+static void path_close_d3hot(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
 	unsigned int resets = fn->resets;
@@ -293,7 +293,7 @@ static void vpk_path_close_d3(struct kunit *test)
 }
 
 /* A reset that is refused (the device is locked) leaves nothing revoked. */
-static void vpk_fails_reset_refused(struct kunit *test)
+static void fails_reset_refused(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
 	struct vpk_map *map = vpk_used_map(test, fn);
@@ -308,7 +308,7 @@ static void vpk_fails_reset_refused(struct kunit *test)
 }
 
 /* A device that cannot be reset is not touched at all. */
-static void vpk_fails_reset_impossible(struct kunit *test)
+static void fails_reset_impossible(struct kunit *test)
 {
 	const struct vpk_function_config config = { .bar_size = { SZ_64K } };
 	struct vpk_host *host = vpk_host_create(test);
@@ -327,7 +327,7 @@ static void vpk_fails_reset_impossible(struct kunit *test)
 }
 
 /* The trylock of hot reset is lost: nothing has been revoked yet. */
-static void vpk_fails_hot_reset_trylock(struct kunit *test)
+static void fails_hot_reset_trylock(struct kunit *test)
 {
 	struct vpk_lock_holder *holder;
 	struct vpk_function *fn[2];
@@ -349,7 +349,7 @@ static void vpk_fails_hot_reset_trylock(struct kunit *test)
 }
 
 /* A set that is not wholly owned cannot be hot reset; nothing is zapped. */
-static void vpk_fails_hot_reset_not_owned(struct kunit *test)
+static void fails_hot_reset_not_owned(struct kunit *test)
 {
 	struct vpk_function *fn[2];
 	struct vpk_map *map[2];
@@ -367,7 +367,7 @@ static void vpk_fails_hot_reset_not_owned(struct kunit *test)
 }
 
 /* PCI_COMMAND cannot be read: nothing happens. */
-static void vpk_fails_command_read(struct kunit *test)
+static void fails_command_read(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
 	struct vpk_map *map = vpk_used_map(test, fn);
@@ -379,7 +379,7 @@ static void vpk_fails_command_read(struct kunit *test)
 }
 
 /* PCI_COMMAND cannot be written: memory is still enabled, nothing revoked. */
-static void vpk_fails_command_write(struct kunit *test)
+static void fails_command_write(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
 	struct vpk_map *map = vpk_used_map(test, fn);
@@ -392,7 +392,7 @@ static void vpk_fails_command_write(struct kunit *test)
 }
 
 /* PMCSR cannot be written: the device is in D0 still, nothing revoked. */
-static void vpk_fails_pmcsr_write(struct kunit *test)
+static void fails_pmcsr_write(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
 	struct vpk_map *map = vpk_used_map(test, fn);
@@ -406,7 +406,7 @@ static void vpk_fails_pmcsr_write(struct kunit *test)
 }
 
 /* The capability that promises FLR cannot be read: no FLR, no zap. */
-static void vpk_fails_flr_cap_read(struct kunit *test)
+static void fails_flr_cap_read(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
 	struct vpk_map *map = vpk_used_map(test, fn);
@@ -419,7 +419,7 @@ static void vpk_fails_flr_cap_read(struct kunit *test)
 }
 
 /* Memory disabled: a reset and D0 do not unrevoke, enabling does. */
-static void vpk_unrevoke_needs_memory(struct kunit *test)
+static void unrevoke_needs_memory(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
 	struct vpk_map *map = vpk_used_map(test, fn);
@@ -452,7 +452,7 @@ static void vpk_unrevoke_needs_memory(struct kunit *test)
  * Review finding 2: a reader during the D3hot to D0 part of VFIO_DEVICE_RESET.
  * The faulty code went to D0 before it took memory_lock and zapped.
  */
-static void vpk_finding_reader_in_d0(struct kunit *test)
+static void finding_reader_in_d0(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
 
@@ -460,29 +460,29 @@ static void vpk_finding_reader_in_d0(struct kunit *test)
 }
 
 static struct kunit_case vpk_paths_cases[] = {
-	KUNIT_CASE(vpk_path_memory_disable),
-	KUNIT_CASE(vpk_path_pmcsr),
-	KUNIT_CASE(vpk_path_pmcsr_soft_reset),
-	KUNIT_CASE(vpk_path_flr),
-	KUNIT_CASE(vpk_path_af_flr),
-	KUNIT_CASE(vpk_path_runtime_entry),
-	KUNIT_CASE(vpk_path_runtime_exit),
-	KUNIT_CASE(vpk_path_device_reset),
-	KUNIT_CASE(vpk_path_device_reset_d3),
-	KUNIT_CASE(vpk_path_hot_reset),
-	KUNIT_CASE(vpk_path_hot_reset_d3),
-	KUNIT_CASE(vpk_path_close),
-	KUNIT_CASE(vpk_path_close_d3),
-	KUNIT_CASE(vpk_fails_reset_refused),
-	KUNIT_CASE(vpk_fails_reset_impossible),
-	KUNIT_CASE(vpk_fails_hot_reset_trylock),
-	KUNIT_CASE(vpk_fails_hot_reset_not_owned),
-	KUNIT_CASE(vpk_fails_command_read),
-	KUNIT_CASE(vpk_fails_command_write),
-	KUNIT_CASE(vpk_fails_pmcsr_write),
-	KUNIT_CASE(vpk_fails_flr_cap_read),
-	KUNIT_CASE(vpk_unrevoke_needs_memory),
-	KUNIT_CASE(vpk_finding_reader_in_d0),
+	KUNIT_CASE(path_memory_disable),
+	KUNIT_CASE(path_d3hot),
+	KUNIT_CASE(path_d3hot_soft_reset),
+	KUNIT_CASE(path_flr),
+	KUNIT_CASE(path_af_flr),
+	KUNIT_CASE(path_runtime_pm_entry),
+	KUNIT_CASE(path_runtime_pm_exit),
+	KUNIT_CASE(path_device_reset),
+	KUNIT_CASE(path_device_reset_d3hot),
+	KUNIT_CASE(path_hot_reset_slot),
+	KUNIT_CASE(path_hot_reset_slot_d3hot),
+	KUNIT_CASE(path_close),
+	KUNIT_CASE(path_close_d3hot),
+	KUNIT_CASE(fails_reset_refused),
+	KUNIT_CASE(fails_reset_impossible),
+	KUNIT_CASE(fails_hot_reset_trylock),
+	KUNIT_CASE(fails_hot_reset_not_owned),
+	KUNIT_CASE(fails_command_read),
+	KUNIT_CASE(fails_command_write),
+	KUNIT_CASE(fails_pmcsr_write),
+	KUNIT_CASE(fails_flr_cap_read),
+	KUNIT_CASE(unrevoke_needs_memory),
+	KUNIT_CASE(finding_reader_in_d0),
 	{}
 };
 

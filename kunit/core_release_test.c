@@ -121,7 +121,7 @@ static void vpk_race_end(struct kunit *test, struct vpk_race *race)
  * the element is on the list, so the registration has to keep the device.
  * Close comes second.
  */
-static void vpk_release_then_close(struct kunit *test)
+static void release_then_close(struct kunit *test)
 {
 	struct vpk_lock_holder *holder;
 	struct vpk_race race = {};
@@ -146,7 +146,7 @@ static void vpk_release_then_close(struct kunit *test)
  * Cleanup finds it on the list, and finds as well that the registration is not
  * its to put.
  */
-static void vpk_close_then_release(struct kunit *test)
+static void close_then_release(struct kunit *test)
 {
 	struct vpk_lock_holder *holder;
 	struct vpk_race race = {};
@@ -215,7 +215,7 @@ static int vpk_watch_owner(struct vpk_race *race, struct vpk_watchpoint *point)
  * The faulty order, the pointer first, unlinks freed memory when the last
  * reference goes at that moment.
  */
-static void vpk_close_unlinks_first(struct kunit *test)
+static void close_unlinks_first(struct kunit *test)
 {
 	struct vpk_watchpoint point = {};
 	struct vpk_race race = {};
@@ -241,9 +241,9 @@ static void vpk_close_unlinks_first(struct kunit *test)
 }
 
 static struct kunit_case vpk_release_cases[] = {
-	KUNIT_CASE(vpk_release_then_close),
-	KUNIT_CASE(vpk_close_then_release),
-	KUNIT_CASE(vpk_close_unlinks_first),
+	KUNIT_CASE(release_then_close),
+	KUNIT_CASE(close_then_release),
+	KUNIT_CASE(close_unlinks_first),
 	{}
 };
 

@@ -18,7 +18,7 @@
 static const struct vpk_function_config vpk_full = VPK_FULL_CONFIG;
 
 /* C1: the VMA's file is a DMABUF's, and its name says which device and BAR. */
-static void vpk_c1_dmabuf_backed(struct kunit *test)
+static void c1_dmabuf_backed(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
 	struct vpk_map *map = vpk_map(test, fn, 2, SZ_1M, PAGE_SIZE);
@@ -46,7 +46,7 @@ static void vpk_c1_dmabuf_backed(struct kunit *test)
 }
 
 /* C1: every BAR, every offset: what is mapped is zapped, and comes back. */
-static void vpk_c1_every_bar_and_offset(struct kunit *test)
+static void c1_every_bar_and_offset(struct kunit *test)
 {
 	static const struct { unsigned int bar; u32 off; } at[] = {
 		{ 0, 0 }, { 0, SZ_64K - SZ_4K }, { 2, 0 }, { 2, SZ_1M },
@@ -76,7 +76,7 @@ static void vpk_c1_every_bar_and_offset(struct kunit *test)
 }
 
 /* C1: a mapping that was split by a partial munmap() is zapped in all parts. */
-static void vpk_c1_split(struct kunit *test)
+static void c1_split(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
 	struct vpk_map *map = vpk_map(test, fn, 0, 4 * PAGE_SIZE,
@@ -106,7 +106,7 @@ static void vpk_c1_split(struct kunit *test)
 }
 
 /* C1: aliases of one page are all zapped. */
-static void vpk_c1_aliases(struct kunit *test)
+static void c1_aliases(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
 	struct vpk_map *a = vpk_map(test, fn, 2, 0, 2 * PAGE_SIZE);
@@ -120,7 +120,7 @@ static void vpk_c1_aliases(struct kunit *test)
 }
 
 /* C1: huge entries, where the architecture has them, are zapped as well. */
-static void vpk_c1_huge(struct kunit *test)
+static void c1_huge(struct kunit *test)
 {
 	const struct vpk_function_config config = {
 		.bar_size = { SZ_8M }, .pm = true,
@@ -143,7 +143,7 @@ static void vpk_c1_huge(struct kunit *test)
 }
 
 /* C1, C10: mmap()s that were refused before are refused still. */
-static void vpk_c1_refused(struct kunit *test)
+static void c1_refused(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
 	u64 bar0 = VFIO_PCI_INDEX_TO_OFFSET(0), bar4;
@@ -216,7 +216,7 @@ static bool vpk_mmap_completes(struct kunit *test, struct vpk_function *fn,
 }
 
 /* C2: mmap(2) does not wait for memory_lock, held for write or for read. */
-static void vpk_c2_mmap_does_not_wait(struct kunit *test)
+static void c2_mmap_does_not_wait(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
 	struct vpk_mapper writer, again;
@@ -243,7 +243,7 @@ static void vpk_c2_mmap_does_not_wait(struct kunit *test)
 }
 
 /* C2: an access during the revocation waits for memory_lock, it is not lost. */
-static void vpk_c2_fault_waits(struct kunit *test)
+static void c2_fault_waits(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
 	struct vpk_map *map = vpk_map(test, fn, 0, 0, PAGE_SIZE);
@@ -357,7 +357,7 @@ static const struct vpk_c4_case vpk_c4_cases[] = {
 KUNIT_ARRAY_PARAM_DESC(vpk_c4, vpk_c4_cases, name);
 
 /* C4: the flag's default, valid right after vfio_alloc_device(). */
-static void vpk_c4_default(struct kunit *test)
+static void c4_default(struct kunit *test)
 {
 	const struct vpk_c4_case *driver = test->param_value;
 	bool flag = !driver->flag;
@@ -395,7 +395,7 @@ static const struct vpk_event *vpk_zap_of_touched(struct kunit *test,
 }
 
 /* C4: what the driver says before registration is what counts from then on. */
-static void vpk_c4_opt_out(struct kunit *test)
+static void c4_opt_out(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_custom(test, vpk_through_mmap,
 					     vpk_opt_out, NULL, NULL);
@@ -408,7 +408,7 @@ static void vpk_c4_opt_out(struct kunit *test)
 }
 
 /* C4, V3: a driver that maps by hand needs to do nothing to be zapped. */
-static void vpk_c4_by_hand(struct kunit *test)
+static void c4_by_hand(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_custom(test, vpk_hand_mmap, NULL, NULL,
 					     NULL);
@@ -430,7 +430,7 @@ static void vpk_c4_by_hand(struct kunit *test)
 }
 
 /* C5: left on without need: one redundant unmap, no warning, nothing else. */
-static void vpk_c5_left_on(struct kunit *test)
+static void c5_left_on(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_custom(test, vpk_through_mmap, NULL,
 					     NULL, NULL);
@@ -455,7 +455,7 @@ static void vpk_c5_left_on(struct kunit *test)
 }
 
 /* C5: opted out though a BAR is mapped by hand: one WARN, zapped all the same. */
-static void vpk_c5_opted_out_wrongly(struct kunit *test)
+static void c5_opted_out_wrongly(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_custom(test, vpk_hand_mmap, vpk_opt_out,
 					     NULL, NULL);
@@ -479,7 +479,7 @@ static void vpk_c5_opted_out_wrongly(struct kunit *test)
 }
 
 /* C5: a flag cleared after registration: WARN, the registered value counts. */
-static void vpk_c5_late_opt_out(struct kunit *test)
+static void c5_late_opt_out(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_custom(test, vpk_hand_mmap, NULL,
 					     vpk_opt_out, NULL);
@@ -489,7 +489,7 @@ static void vpk_c5_late_opt_out(struct kunit *test)
 }
 
 /* C5: and a flag set after registration, likewise. */
-static void vpk_c5_late_opt_in(struct kunit *test)
+static void c5_late_opt_in(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_custom(test, vfio_pci_core_mmap, NULL,
 					     vpk_opt_in, NULL);
@@ -498,7 +498,7 @@ static void vpk_c5_late_opt_in(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_zap_of_touched(test, fn, 1)->a, 0);
 }
 
-/* What happens right after a registration, see vpk_finding_late_flag(). */
+/* What happens right after a registration, see finding_late_flag(). */
 struct vpk_late {
 	struct kunit *test;
 	struct vpk_function *sibling;
@@ -527,7 +527,7 @@ static void vpk_late_flag(struct vfio_pci_core_device *vdev, void *data)
  * write, can undo one of theirs. Here the hot reset has to find the registered
  * value, which is the safe default, and the late write has to be told of.
  */
-static void vpk_finding_late_flag(struct kunit *test)
+static void finding_late_flag(struct kunit *test)
 {
 	struct vpk_host *host = vpk_host_create(test);
 	struct vpk_late late = { .test = test };
@@ -569,7 +569,7 @@ static void vpk_finding_late_flag(struct kunit *test)
 }
 
 /* C7: without P2PDMA mappings are DMABUF-backed, only the export is not there. */
-static void vpk_c7_without_p2pdma(struct kunit *test)
+static void c7_without_p2pdma(struct kunit *test)
 {
 	struct vfio_device_feature_dma_buf dma_buf = { .nr_ranges = 1 };
 	struct vpk_function *fn;
@@ -588,23 +588,23 @@ static void vpk_c7_without_p2pdma(struct kunit *test)
 }
 
 static struct kunit_case vpk_rules_cases[] = {
-	KUNIT_CASE(vpk_c1_dmabuf_backed),
-	KUNIT_CASE(vpk_c1_every_bar_and_offset),
-	KUNIT_CASE(vpk_c1_split),
-	KUNIT_CASE(vpk_c1_aliases),
-	KUNIT_CASE(vpk_c1_huge),
-	KUNIT_CASE(vpk_c1_refused),
-	KUNIT_CASE(vpk_c2_mmap_does_not_wait),
-	KUNIT_CASE(vpk_c2_fault_waits),
-	KUNIT_CASE_PARAM(vpk_c4_default, vpk_c4_gen_params),
-	KUNIT_CASE(vpk_c4_opt_out),
-	KUNIT_CASE(vpk_c4_by_hand),
-	KUNIT_CASE(vpk_c5_left_on),
-	KUNIT_CASE(vpk_c5_opted_out_wrongly),
-	KUNIT_CASE(vpk_c5_late_opt_out),
-	KUNIT_CASE(vpk_c5_late_opt_in),
-	KUNIT_CASE(vpk_finding_late_flag),
-	KUNIT_CASE(vpk_c7_without_p2pdma),
+	KUNIT_CASE(c1_dmabuf_backed),
+	KUNIT_CASE(c1_every_bar_and_offset),
+	KUNIT_CASE(c1_split),
+	KUNIT_CASE(c1_aliases),
+	KUNIT_CASE(c1_huge),
+	KUNIT_CASE(c1_refused),
+	KUNIT_CASE(c2_mmap_does_not_wait),
+	KUNIT_CASE(c2_fault_waits),
+	KUNIT_CASE_PARAM(c4_default, vpk_c4_gen_params),
+	KUNIT_CASE(c4_opt_out),
+	KUNIT_CASE(c4_by_hand),
+	KUNIT_CASE(c5_left_on),
+	KUNIT_CASE(c5_opted_out_wrongly),
+	KUNIT_CASE(c5_late_opt_out),
+	KUNIT_CASE(c5_late_opt_in),
+	KUNIT_CASE(finding_late_flag),
+	KUNIT_CASE(c7_without_p2pdma),
 	{}
 };
 

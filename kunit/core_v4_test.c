@@ -119,7 +119,7 @@ static struct vpk_map *vpk_v4_map(struct kunit *test, struct vpk_v4 *v4)
 }
 
 /* The hole is real: the PTEs of the naive driver survive into the reset. */
-static void vpk_v4_naive_loses(struct kunit *test)
+static void v4_naive_loses(struct kunit *test)
 {
 	struct vpk_v4 v4 = { .naive = true, .race = true };
 	struct vpk_function *fn = vpk_v4_device(test, &v4);
@@ -136,7 +136,7 @@ static void vpk_v4_naive_loses(struct kunit *test)
 }
 
 /* The helper: nothing is there in the reset, and it populates afterwards. */
-static void vpk_v4_helper_wins(struct kunit *test)
+static void v4_helper_wins(struct kunit *test)
 {
 	struct vpk_v4 v4 = { .race = true };
 	struct vpk_function *fn = vpk_v4_device(test, &v4);
@@ -157,7 +157,7 @@ static void vpk_v4_helper_wins(struct kunit *test)
 }
 
 /* It populates on the way back to user mode, and a revocation finds it. */
-static void vpk_v4_helper_populates(struct kunit *test)
+static void v4_helper_populates(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
 	struct vpk_function *fn = vpk_v4_device(test, &v4);
@@ -178,7 +178,7 @@ static void vpk_v4_helper_populates(struct kunit *test)
 }
 
 /* Memory is disabled between mmap() and the task work: nothing is populated. */
-static void vpk_v4_helper_memory_disabled(struct kunit *test)
+static void v4_helper_memory_disabled(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
 	struct vpk_function *fn = vpk_v4_device(test, &v4);
@@ -194,7 +194,7 @@ static void vpk_v4_helper_memory_disabled(struct kunit *test)
 }
 
 /* memory_lock is taken: it is left to .fault, and nobody waits. */
-static void vpk_v4_helper_trylock(struct kunit *test)
+static void v4_helper_trylock(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
 	struct vpk_function *fn = vpk_v4_device(test, &v4);
@@ -210,7 +210,7 @@ static void vpk_v4_helper_trylock(struct kunit *test)
 }
 
 /* Unmapped before the task work runs: it finds nothing to populate. */
-static void vpk_v4_helper_unmapped(struct kunit *test)
+static void v4_helper_unmapped(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
 	struct vpk_function *fn = vpk_v4_device(test, &v4);
@@ -225,7 +225,7 @@ static void vpk_v4_helper_unmapped(struct kunit *test)
 }
 
 /* A private mapping is refused: it would be copied on write. */
-static void vpk_v4_helper_private(struct kunit *test)
+static void v4_helper_private(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
 	struct vpk_function *fn = vpk_v4_device(test, &v4);
@@ -235,7 +235,7 @@ static void vpk_v4_helper_private(struct kunit *test)
 }
 
 /* No return to user mode in a kernel thread: .fault does it. */
-static void vpk_v4_helper_kernel_thread(struct kunit *test)
+static void v4_helper_kernel_thread(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
 	struct vpk_function *fn = vpk_v4_device(test, &v4);
@@ -247,14 +247,14 @@ static void vpk_v4_helper_kernel_thread(struct kunit *test)
 }
 
 static struct kunit_case vpk_v4_cases[] = {
-	KUNIT_CASE(vpk_v4_naive_loses),
-	KUNIT_CASE(vpk_v4_helper_wins),
-	KUNIT_CASE(vpk_v4_helper_populates),
-	KUNIT_CASE(vpk_v4_helper_memory_disabled),
-	KUNIT_CASE(vpk_v4_helper_trylock),
-	KUNIT_CASE(vpk_v4_helper_unmapped),
-	KUNIT_CASE(vpk_v4_helper_private),
-	KUNIT_CASE(vpk_v4_helper_kernel_thread),
+	KUNIT_CASE(v4_naive_loses),
+	KUNIT_CASE(v4_helper_wins),
+	KUNIT_CASE(v4_helper_populates),
+	KUNIT_CASE(v4_helper_memory_disabled),
+	KUNIT_CASE(v4_helper_trylock),
+	KUNIT_CASE(v4_helper_unmapped),
+	KUNIT_CASE(v4_helper_private),
+	KUNIT_CASE(v4_helper_kernel_thread),
 	{}
 };
 

@@ -67,7 +67,7 @@ static const struct vpk_path vpk_paths[] = {
 		.restore = vpk_do_memory_on,
 		.restore_order = "mem-on unrevoke",
 	}, {
-		.name = "pmcsr_d3hot",
+		.name = "d3hot",
 		.revoke = vpk_do_d3,
 		.order = "zap revoke d3",
 		.restore = vpk_do_d0,
@@ -79,7 +79,7 @@ static const struct vpk_path vpk_paths[] = {
 		.restore = vpk_do_runtime_exit,
 		.restore_order = "d0 unrevoke",
 	}, {
-		.name = "pcie_flr",
+		.name = "flr",
 		.revoke = vpk_do_flr,
 		.order = "zap revoke mem-off flr mem-on unrevoke",
 	}, {
@@ -92,7 +92,7 @@ static const struct vpk_path vpk_paths[] = {
 		.revoke = vpk_do_reset,
 		.order = "zap revoke mem-off flr mem-on unrevoke",
 	}, {
-		.name = "device_reset_from_d3hot",
+		.name = "device_reset_d3hot",
 		.prepare = vpk_do_d3,
 		.revoke = vpk_do_reset,
 		.order = "zap d0 revoke mem-off flr mem-on unrevoke",

@@ -15,7 +15,7 @@
 /* As much as one line of the console takes. */
 #define VPK_CHUNK	32
 
-static void vpk_coverage(struct kunit *test)
+static void coverage(struct kunit *test)
 {
 	struct gcov_info *info = NULL;
 
@@ -40,7 +40,7 @@ static void vpk_coverage(struct kunit *test)
 }
 
 static struct kunit_case vpk_coverage_cases[] = {
-	KUNIT_CASE(vpk_coverage),
+	KUNIT_CASE(coverage),
 	{}
 };
 

@@ -13,7 +13,7 @@
 
 #include "vfio_pci_kunit.h"
 
-static void vpk_no_leaks(struct kunit *test)
+static void no_leaks(struct kunit *test)
 {
 	struct vpk_host *host;
 	struct file *file;
@@ -44,7 +44,7 @@ static void vpk_no_leaks(struct kunit *test)
 }
 
 /* A lockdep that had given up at boot would have reported nothing either. */
-static void vpk_lockdep_is_on(struct kunit *test)
+static void lockdep_is_on(struct kunit *test)
 {
 	if (!IS_ENABLED(CONFIG_PROVE_LOCKING))
 		kunit_skip(test, "this kernel has no lockdep");
@@ -52,8 +52,8 @@ static void vpk_lockdep_is_on(struct kunit *test)
 }
 
 static struct kunit_case vpk_leaks_cases[] = {
-	KUNIT_CASE(vpk_lockdep_is_on),
-	KUNIT_CASE_SLOW(vpk_no_leaks),
+	KUNIT_CASE(lockdep_is_on),
+	KUNIT_CASE_SLOW(no_leaks),
 	{}
 };
 
