@@ -4,88 +4,72 @@
 # scripts/, which runs alone as well and says what it does with --help. What
 # the kernel's build reads is Kbuild.
 
-# Settings: make verify BASE=7.2, or from the environment.
+# Settings, the same for every command: make verify BASE=7.2, or from the
+# environment. A shell that is not bash leaves ~ as it is here.
 BASE ?= 7.3
-# A shell that is not bash leaves ~ as it is here.
-override VARIANT := $(patsubst ~/%,$(HOME)/%,$(VARIANT))
-override KDIR := $(patsubst ~/%,$(HOME)/%,$(KDIR))
-override KSRC := $(patsubst ~/%,$(HOME)/%,$(KSRC))
-override DEST := $(patsubst ~/%,$(HOME)/%,$(DEST))
-export BASE VARIANT DEVICE KDIR KSRC
-export KIT_BASE = $(BASE)
+home = $(patsubst ~/%,$(HOME)/%,$(1))
+override VARIANT := $(call home,$(VARIANT))
+override KDIR := $(call home,$(KDIR))
+override KSRC := $(call home,$(KSRC))
+override DEST := $(call home,$(DEST))
+export BASE VARIANT DEVICE KSRC V
 
 .DEFAULT_GOAL := help
 .PHONY: help
 help: ## this list
-	@echo "usage: make TARGET [BASE=7.3|7.2] [VARIANT=name or folder] [KSRC=kernel source]"
+	@echo "usage: make TARGET [SETTING=VALUE...]"
+	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } \
+		/^[a-z][a-z0-9-]*:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo "Settings, of each command that has a use for them"
+	@echo "  BASE=7.3          the kernel: 7.3 or 7.2"
+	@echo "  VARIANT=NAME      a sample of variants/, or the folder of a driver of yours"
+	@echo "  DEVICE=MODEL      only this device of QEMU: igb, ivshmem-plain, nvme, ..."
+	@echo "  KSRC=SOURCE       a kernel tree, tarball or checkout, not Debian's source"
+	@echo "  V=1               say more"
 	@echo
-	@echo "Everything is built under build/; downloads and ccache are in the cache folder (KIT_CACHE)."
+	@echo "Everything is built under build/; downloads and ccache are in KIT_CACHE."
+
+##@ Run it
+
+.PHONY: setup
+setup: ## install what is needed (Debian; root or sudo for apt only)
+	@scripts/setup
 
 .PHONY: verify
-verify: ## the main job: every revocation path, for every variant, in a guest
+verify: ## try every revocation path of every variant, in a guest
 	@scripts/verify
 
 .PHONY: verify-host
-verify-host: ## the same on this machine, on a real device: BDF=0000:03:00.0 (as root)
+verify-host: ## the same on a real device of this machine, as root: BDF=
 	@scripts/verify-host $(BDF)
 
-.PHONY: check
-check: ## all tests of this project
-	@scripts/check
-
-.PHONY: check-full
-check-full: ## all of it: the full selftests too, the sanitizers, the kernel's own
-	@scripts/check --full
-
-.PHONY: negative
-negative: ## kernels and drivers that are wrong on purpose: the guest's tests have to find each
-	@scripts/run-negative
-
 .PHONY: kunit
-kunit: ## KUnit suites of the core and the variants; ARCH=uml, x86_64 or arm64
-	@scripts/run-kunit $(if $(ARCH),--arch "$(ARCH)") $(if $(VARIANT),--variant "$(call folder,$(VARIANT))")
-
-.PHONY: kunit-coverage
-kunit-coverage: ## lines and branches of the variants that the suites run
-	@scripts/gates/check-coverage
-
-.PHONY: mutants
-mutants: ## break each rule in turn, and see which KUnit test finds it
-	@scripts/run-mutants
+kunit: ## run the KUnit suites: ARCH=uml, x86_64 or arm64
+	@scripts/run-kunit $(if $(ARCH),--arch "$(ARCH)")
 
 .PHONY: selftests
-selftests: ## the real uAPI in a guest: mappings, importers, hot reset, fuzzer (minutes)
+selftests: ## run the selftests of the real uAPI, in a guest (minutes)
 	@scripts/run-selftests $(BASE)
 
-.PHONY: selftests-full
-selftests-full: ## all of it with every driver, then again with KASAN and kmemleak
-	@scripts/check --full selftests-full selftests-kasan host-guest
+.PHONY: bench
+bench: ## measure what the series and each variant cost
+	@scripts/run-bench
 
-.PHONY: kernel-selftests
-kernel-selftests: ## the kernel's own VFIO selftests, unpatched and patched
-	@scripts/run-kernel-selftests $(BASE)
+.PHONY: bench-contention
+bench-contention: ## measure faults against revocation on 1 to 4 CPUs
+	@scripts/run-bench --contention
 
-.PHONY: check-series
-check-series: ## each patch is clean, and the series builds without a new warning
-	@scripts/gates/check-series $(BASE)
+##@ Write a driver
 
-.PHONY: bisect-check
-bisect-check: ## after each patch: drivers/vfio without a new warning, the KUnit suites that hold by then
-	@scripts/gates/check-series --each $(BASE)
-
-.PHONY: check-archs
-check-archs: ## drivers/vfio on arm64, i386 and without P2PDMA, without a new warning
-	@scripts/gates/check-archs
-
-# A variant by its name, or the folder of a driver.
-folder = $(if $(wildcard variants/$(1)/main.c),variants/$(1),$(1))
+.PHONY: new-variant
+new-variant: ## begin a driver: NAME= FROM=SAMPLE DEST= [PCI_ID=1234:5678]
+	@scripts/new-variant $(foreach v,NAME FROM DEST PCI_ID,$(if $($(v)),$(v)="$($(v))"))
 
 .PHONY: lint
-lint: ## static checks of this project and the series, or of the driver VARIANT
+lint: ## look for broken rules in VARIANT; without, in the kit
 ifneq ($(VARIANT),)
-	@scripts/lint "$(call folder,$(VARIANT))"
+	@scripts/lint
 else
 	@scripts/gates/check-files
 	@scripts/lint --self-test
@@ -94,32 +78,68 @@ else
 	@scripts/gates/check-series $(BASE)
 endif
 
-.PHONY: new-variant
-new-variant: ## begin a driver: NAME= FROM=wrapper|remap|dmabuf DEST=folder
-	@scripts/new-variant $(foreach v,NAME FROM DEST VENDOR DEVICE,$(if $($(v)),$(v)="$($(v))"))
+.PHONY: modules
+modules: ## build the variants, or VARIANT, for your patched kernel KDIR
+	@scripts/build-modules "$(KDIR)"
 
-.PHONY: htmldocs
-htmldocs: ## the manual, as a site in build/docs/html
-	@scripts/build-docs
+.PHONY: debs
+debs: ## build the patched kernel as Debian packages
+	@scripts/build-debs
 
-.PHONY: docs-check
-docs-check: ## the manual's links, commands, names and spelling
-	@scripts/gates/check-docs
+##@ Test the kit
 
-.PHONY: docs-publish
-docs-publish: ## the manual as a folder for any web server: DEST=folder
-	@scripts/docs-publish "$(DEST)"
+.PHONY: check
+check: ## run all tests of this project
+	@scripts/check
+
+.PHONY: check-full
+check-full: ## run all of them: sanitizers, architectures, each patch (1 h)
+	@scripts/check --full
+
+.PHONY: negative
+negative: ## test the tests: known-bad kernels and drivers must be caught
+	@scripts/run-negative
+
+.PHONY: mutants
+mutants: ## test the KUnit suites alone: break each rule in turn
+	@scripts/run-negative --by kunit
+
+.PHONY: kunit-coverage
+kunit-coverage: ## list the lines of the variants that no KUnit case runs
+	@scripts/gates/check-coverage
+
+.PHONY: selftests-full
+selftests-full: ## run all selftests with every driver, and with sanitizers
+	@scripts/check --full selftests-full selftests-kasan host-guest
+
+.PHONY: kernel-selftests
+kernel-selftests: ## run the kernel's own VFIO selftests, unpatched and patched
+	@scripts/run-kernel-selftests $(BASE)
+
+.PHONY: check-archs
+check-archs: ## build for arm64, i386 and without P2PDMA: no new warning?
+	@scripts/gates/check-archs
+
+##@ Carry the series
 
 .PHONY: source
-source: ## get the kernel source and make the grafted tree build/linux-BASE
+source: ## get the kernel source and make build/linux-BASE of it
 	@scripts/graft $(BASE)
 
 .PHONY: patches
 patches: ## regenerate core-patch/ from the commits in build/linux-BASE
 	@scripts/refresh-series $(BASE)
 
+.PHONY: check-series
+check-series: ## check that the series is clean and builds without a warning
+	@scripts/gates/check-series $(BASE)
+
+.PHONY: bisect-check
+bisect-check: ## the same after each patch, and the KUnit cases so far
+	@scripts/gates/check-series --each $(BASE)
+
 .PHONY: carry
-carry: ## does the series fit a new kernel KSRC, and which patch does not, and where
+carry: ## try the series on a new kernel KSRC: what does not fit?
 	@scripts/carry-series "$(KSRC)" $(BASE)
 
 .PHONY: apply
@@ -128,19 +148,25 @@ apply: ## apply core-patch/ to your own kernel tree KDIR
 
 .PHONY: unapply
 unapply: ## take it out of KDIR again
-	@scripts/unapply-series "$(KDIR)"
+	@scripts/apply-series --revert "$(KDIR)"
 
-.PHONY: debs
-debs: ## the patched kernel as Debian packages, configured like the running one
-	@scripts/build-debs
+##@ Read it, and clean up
 
-.PHONY: modules
-modules: ## build the variants out of tree against the patched tree KDIR
-	@scripts/build-modules "$(KDIR)" $(VARIANT)
+.PHONY: htmldocs
+htmldocs: ## build the manual, as a site in build/docs/html
+	@scripts/build-docs
 
-.PHONY: setup
-setup: ## install what is needed (Debian; root or sudo for apt only)
-	@scripts/setup
+.PHONY: docs-check
+docs-check: ## check the manual's links, commands, names and spelling
+	@scripts/gates/check-docs
+
+.PHONY: docs-publish
+docs-publish: ## leave the manual as a folder for any web server: DEST=
+	@scripts/build-docs --publish "$(DEST)"
+
+.PHONY: bench-docs
+bench-docs: ## put the figures of the last bench into the manual
+	@cd build/bench && cp bench.svg bench.csv tables.rst contention.rst ../../Documentation/cost/
 
 .PHONY: clean
 clean: ## remove results and object files, keep the kernel trees
@@ -149,14 +175,3 @@ clean: ## remove results and object files, keep the kernel trees
 .PHONY: distclean
 distclean: ## remove build/ (the cache folder stays)
 	@scripts/clean --all
-
-.PHONY: bench bench-contention
-bench: ## what the patch and each variant cost, in instructions, against the unpatched kernel
-	@scripts/run-bench
-
-bench-contention: ## the same kernels, 1 to 4 CPUs: faults against revocation, as ratios
-	@scripts/run-bench --contention
-
-.PHONY: bench-docs
-bench-docs: ## put tables and picture of the last make bench and bench-contention into the manual
-	@cd build/bench && cp bench.svg bench.csv tables.rst contention.rst ../../Documentation/cost/

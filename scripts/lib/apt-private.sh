@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # A private state for apt, so that a suite that is not in the machine's own
-# sources can be used without touching them. Sourced after lib.sh.
+# sources can be used without touching them. Sourced after common.sh.
 #
 # apt_private NAME SUITE [also-own]: afterwards "${APT_GET[@]}" and
 # "${APT_QUERY[@]}" know SUITE of the Debian mirror that this machine uses

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# Functions shared by the programs in scripts/. Sourced, never run:
+# What all commands share. Sourced, never run:
 #
-#	set -eu
-#	. "$(dirname "$0")/../lib/common.sh"
+#	. "$(dirname "$0")/lib/common.sh"
 #
-# Everything below is for bash; messages for people go to stderr, so that
-# stdout stays free for results that another program reads.
+# For bash. Messages for people go to stderr, so that stdout stays free for
+# results that another program reads.
 
 set -euo pipefail
 
@@ -33,17 +32,57 @@ warn() { printf '%s: warning: %s\n' "$KIT_NAME" "$*" >&2; }
 die() { printf '%s: error: %s\n' "$KIT_NAME" "$*" >&2; exit 1; }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# usage_if_asked "$@": print the comment block at the top of the program that
-# is running as its help text, when --help is among the arguments.
+# usage: print the comment block at the top of the program that is running.
+usage() { sed -n -e '1d' -e '/^# SPDX/d' -e '/^#/!q' -e 's/^# \{0,1\}//' -e '/./,$p' "$0"; }
+
+# usage_if_asked "$@": print it and end if --help is among the arguments.
 usage_if_asked() {
 	local arg
 	for arg; do
 		case $arg in
-		-h|--help)
-			awk 'NR == 1 || /^# SPDX/ { next } !/^#/ { exit } { sub(/^# ?/, ""); if (n++ || $0) print }' "$0"
-			exit 0 ;;
+		-h|--help) usage; exit 0 ;;
 		esac
 	done
+}
+
+# options FLAGS WITH_VALUE "$@": read a command's options, each into a variable
+# of its name (--no-build sets no_build to 1, --out DIR sets out to DIR). FLAGS
+# and WITH_VALUE are lists of names. The other arguments are left in operands.
+options() {
+	local flags=" $1 " with_value=" $2 " name
+	shift 2
+	usage_if_asked "$@"
+	operands=()
+	while [ $# -gt 0 ]; do
+		name=${1#--}
+		case $1 in
+		--?*)
+			if [[ $flags == *" $name "* ]]; then
+				declare -g "${name//-/_}=1"
+			elif [[ $with_value == *" $name "* ]]; then
+				[ $# -gt 1 ] || die "$1 needs a value (see --help)"
+				declare -g "${name//-/_}=$2"
+				shift
+			else
+				die "unknown option $1 (see --help)"
+			fi ;;
+		-?*) die "unknown option $1 (see --help)" ;;
+		*) operands+=("$1") ;;
+		esac
+		shift
+	done
+}
+
+# at_most N: die if more arguments than that were left by options().
+at_most() {
+	[ ${#operands[@]} -le "$1" ] || die "unknown argument ${operands[$1]} (see --help)"
+}
+
+# set_base [BASE]: the kernel version that is worked on, in $base: the argument,
+# or $BASE, or the first of KIT_BASES.
+set_base() {
+	base=${1:-${BASE:-${KIT_BASES%% *}}}
+	check_base "$base"
 }
 
 # known_bases: those with a series in this checkout.
@@ -62,6 +101,40 @@ check_base() {
 	esac
 	die "unknown base '${1:-}' (known: $(known_bases | sed 's/ /, /g'))"
 }
+
+# variant_names: the samples, one a line.
+variant_names() {
+	local main
+	for main in "$KIT_ROOT"/variants/*/main.c; do
+		main=${main%/main.c}
+		printf '%s\n' "${main##*/}"
+	done
+}
+
+# variant_folder NAME|PATH: print the folder of a sample, or of a driver elsewhere.
+variant_folder() {
+	local folder=$1 known
+	known="known: $(variant_names | paste -sd ' ' | sed 's/ /, /g'); or the path of a driver's folder"
+	case $1 in
+	*/*|.|..) [ -d "$1" ] || die "no folder $1 ($known)" ;;
+	*)
+		folder=$KIT_ROOT/variants/$1
+		[ -f "$folder/main.c" ] || die "unknown variant '$1' ($known)" ;;
+	esac
+	folder=$(cd "$folder" && pwd -P)
+	[ -f "$folder/Kbuild" ] || [ -f "$folder/Makefile" ] ||
+		die "$1 is not a driver's folder: it has neither Kbuild nor Makefile ($known)"
+	printf '%s\n' "$folder"
+}
+
+# unchanged STAMP KEY "what": was it built from the same inputs the last time?
+unchanged() {
+	[ "$(cat "$1" 2>/dev/null)" = "$2" ] || return 1
+	say "$3: up to date"
+}
+
+# mark_done STAMP KEY: say so for the next time.
+mark_done() { printf '%s\n' "$2" | write_atomic "$1"; }
 
 # kernel_version TREE: 7.3.4 from the tree's Makefile; fails if it is none.
 kernel_version() {
@@ -192,124 +265,5 @@ write_atomic() {
 	mv -f "$tmp" "$1"
 }
 
-# git as the kit uses it in trees of its own: nobody's settings, hooks or keys.
-kgit() {
-	GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_EDITOR=: \
-	GIT_COMMITTER_NAME='VFIO variant-driver kit' GIT_COMMITTER_EMAIL=kit@localhost \
-		git -c gc.auto=0 -c core.hooksPath=/dev/null -c advice.detachedHead=false \
-		    -c maintenance.auto=false "$@"
-}
-
-# What makes a kernel build the same, byte for byte, wherever the checkout is:
-# ccache then knows each object again.
-export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 2026'
-export KBUILD_BUILD_USER=kit KBUILD_BUILD_HOST=kit KBUILD_BUILD_VERSION=1
-export CCACHE_DIR=${CCACHE_DIR:-$KIT_CACHE/ccache}
-export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$BUILD}
-export CCACHE_NOHASHDIR=1 CCACHE_COMPILERCHECK=content CCACHE_MAXSIZE=${CCACHE_MAXSIZE:-5G}
-# A new header has a new time stamp in a new checkout; its content counts.
-export CCACHE_SLOPPINESS=include_file_mtime,include_file_ctime
-
-# kmake ARGS...: make, the kernel's way, through ccache. KIT_BUILD_LOCK names
-# a file that is locked meanwhile, where several people share a small machine.
-kmake() {
-	local cc=gcc
-	have ccache && cc='ccache gcc'
-	# What the user's make tells its children is not for the kernel's make.
-	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES \
-		${KIT_BUILD_LOCK:+flock "$KIT_BUILD_LOCK"} \
-		make "CC=$cc" "-j$KIT_JOBS" "$@"
-}
-# The same for run_logged, which needs a program.
-export -f kmake have
-export KIT_JOBS
-
-# series_patches BASE: the paths of the patches of core-patch/vBASE, in order.
-series_patches() {
-	local dir=$KIT_ROOT/core-patch/v$1 name
-	[ -f "$dir/series" ] || return 0
-	while read -r name; do
-		case $name in
-		''|'#'*) continue ;;
-		esac
-		[ -f "$dir/$name" ] || die "core-patch/v$1/series names $name, which does not exist"
-		printf '%s\n' "$dir/$name"
-	done <"$dir/series"
-}
-
-# patched_files PATCH...: every file that they touch.
-patched_files() {
-	sed -n -e 's,^--- a/\([^	]*\).*,\1,p' -e 's,^+++ b/\([^	]*\).*,\1,p' \
-		-e 's,^rename from ,,p' -e 's,^rename to ,,p' "$@" | sort -u
-}
-
-# am_failure TREE LOG PATCH...: one line on why a git am in TREE stopped.
-am_failure() {
-	local dir log=$2 next file
-	dir=$(kgit -C "$1" rev-parse --absolute-git-dir)/rebase-apply
-	shift 2
-	next=$(cat "$dir/next" 2>/dev/null || echo 1)
-	file=$(failed_file "$log")
-	printf 'patch %s of %s does not apply: %s%s' "$next" "$#" "$(basename "${!next}")" \
-		"${file:+, in $file}"
-}
-
-# failed_file LOG: the first file that git apply, or am, complains of.
-failed_file() {
-	sed -n -e 's/^error: patch failed: \(.*\):[0-9]*$/\1/p' \
-		-e 's/^error: \(.*\): does not exist in index$/\1/p' \
-		-e 's/^error: \(.*\): No such file or directory$/\1/p' \
-		-e 's/^error: \(.*\): already exists in .*$/\1/p' \
-		-e 's/^error: \(.*\): patch does not apply$/\1/p' "$1" | head -n 1
-}
-
-# tree_has_work TREE: has somebody worked in this tree since graft made it?
-tree_has_work() {
-	[ "$(kgit -C "$1" config --get kit.busy)" != yes ] || return 1
-	[ "$(kgit -C "$1" rev-parse HEAD)" != "$(kgit -C "$1" config --get kit.head)" ] ||
-		! kgit -C "$1" diff --quiet HEAD --
-}
-
-# config_misses WANTED CONFIG: the symbols of the fragment WANTED that do not
-# have the value asked for in CONFIG, on one line; nothing when all have.
-config_misses() {
-	awk '
-		function value(line) { return substr(line, index(line, "=") + 1) }
-		FNR == 1 { file++ }
-		/^# CONFIG_[A-Za-z0-9_]* is not set/ { sub(/^# /, ""); sub(/ is not set/, "=n") }
-		!/^CONFIG_/ { next }
-		{ split($0, part, "="); name = part[1] }
-		file == 1 { want[name] = value($0); next }
-		{ got[name] = value($0) }
-		END {
-			for (name in want) {
-				have = name in got ? got[name] : "n"
-				if (have != want[name])
-					out = out ", " name "=" want[name] " (is " have ")"
-			}
-			print substr(out, 3)
-		}' "$1" "$2"
-}
-
-# link_kit TREE: the kit itself, in a kernel tree below build/: a link, a line in
-# Kconfig, a line in Makefile.
-link_kit() {
-	local pci=$1/drivers/vfio/pci
-	ln -s ../../../../.. "$pci/variant-kit"
-	tac "$pci/Kconfig" |
-		sed '0,/^endmenu/s,^endmenu,endmenu\n\nsource "drivers/vfio/pci/variant-kit/Kconfig",' |
-		tac >"$pci/Kconfig.kit"
-	mv "$pci/Kconfig.kit" "$pci/Kconfig"
-	# shellcheck disable=SC2016 # make's
-	printf '\nobj-$(CONFIG_VFIO_PCI_VARIANT_KIT) += variant-kit/\n' >>"$pci/Makefile"
-}
-
-# graft_key COMMIT UNPATCHED PATCH...: what a grafted tree is made from.
-graft_key() {
-	local commit=$1 unpatched=$2
-	shift 2
-	{
-		echo "recipe 1 $commit $unpatched"
-		[ $# -eq 0 ] || cat "$@"
-	} | sha
-}
+. "$KIT_ROOT/scripts/lib/build.sh"
+. "$KIT_ROOT/scripts/lib/series.sh"

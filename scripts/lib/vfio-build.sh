@@ -3,7 +3,7 @@
 #
 # What scripts/gates/check-series and scripts/gates/check-archs share: drivers/vfio/ of any
 # commit of the grafted tree, built in a work tree of its own, and the warnings
-# of that. Sourced after lib.sh.
+# of that. Sourced after common.sh.
 #
 #	vfio_begin BASE		the trees: $main (grafted), $tree (the work tree)
 #				and the commits: $first (unpatched), $last

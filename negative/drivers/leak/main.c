@@ -2,8 +2,8 @@
 /*
  * Test driver, wrong on purpose: forgets some memory at each opening.
  *
- * Expected to be caught: the scan of kmemleak at the end of a run, with
- * --config kasan.
+ * Rule: leak
+ * Caught-by: selftests
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */

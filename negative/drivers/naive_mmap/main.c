@@ -5,7 +5,8 @@
  * a read that holds memory_lock over its user copy, and a writer queued behind
  * it, that is a deadlock of three threads.
  *
- * Expected to be caught: locking.mmap_while_a_read_is_suspended.
+ * Rule: C2
+ * Caught-by: selftests
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */

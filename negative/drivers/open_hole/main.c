@@ -4,7 +4,8 @@
  * page between them, and neither mmap() nor the export of a DMABUF knows of it
  * (rule V2).
  *
- * Expected to be caught: verify's row of the hidden parts.
+ * Rule: V2
+ * Caught-by: verify: region 0 at 0x1000, in none of its areas, can be
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */

@@ -3,7 +3,8 @@
  * Test driver, wrong on purpose: opts out of the zap of the device's
  * address_space in time, and maps by PFN there all the same (rule V3).
  *
- * Expected to be caught: the core's own WARN (C5), which verify reports.
+ * Rule: V3
+ * Caught-by: verify: BAR mapped in the device's address_space without zap_bars_on_revoke
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */

@@ -4,8 +4,9 @@
  * looks whether memory is enabled (rule V3), so that an access between zap and
  * unrevoke maps the page again and reaches the device.
  *
- * Expected to be caught: fire.readers_see_the_value_or_nothing, of which
- * the readers see that nobody answers; shape, which can read a page while it is revoked.
+ * Rule: V3
+ * Caught-by: verify: reads of the hammering thread while the device was touched
+ * Caught-by: selftests
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# The patch series and the git trees that are made of it. A part of common.sh.
+
+# git as the kit uses it in trees of its own: nobody's settings, hooks or keys.
+kgit() {
+	GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 GIT_EDITOR=: \
+	GIT_COMMITTER_NAME='VFIO variant-driver kit' GIT_COMMITTER_EMAIL=kit@localhost \
+		git -c gc.auto=0 -c core.hooksPath=/dev/null -c advice.detachedHead=false \
+		    -c maintenance.auto=false "$@"
+}
+
+# series_patches BASE: the paths of the patches of core-patch/vBASE, in order.
+series_patches() {
+	local dir=$KIT_ROOT/core-patch/v$1 name
+	[ -f "$dir/series" ] || return 0
+	while read -r name; do
+		case $name in
+		''|'#'*) continue ;;
+		esac
+		[ -f "$dir/$name" ] || die "core-patch/v$1/series names $name, which does not exist"
+		printf '%s\n' "$dir/$name"
+	done <"$dir/series"
+}
+
+# patched_files PATCH...: every file that they touch.
+patched_files() {
+	sed -n -e 's,^--- a/\([^	]*\).*,\1,p' -e 's,^+++ b/\([^	]*\).*,\1,p' \
+		-e 's,^rename from ,,p' -e 's,^rename to ,,p' "$@" | sort -u
+}
+
+# am_failure TREE LOG PATCH...: one line on why a git am in TREE stopped.
+am_failure() {
+	local dir log=$2 next file
+	dir=$(kgit -C "$1" rev-parse --absolute-git-dir)/rebase-apply
+	shift 2
+	next=$(cat "$dir/next" 2>/dev/null || echo 1)
+	file=$(failed_file "$log")
+	printf 'patch %s of %s does not apply: %s%s' "$next" "$#" "$(basename "${!next}")" \
+		"${file:+, in $file}"
+}
+
+# failed_file LOG: the first file that git apply, or am, complains of.
+failed_file() {
+	sed -n -e 's/^error: patch failed: \(.*\):[0-9]*$/\1/p' \
+		-e 's/^error: \(.*\): does not exist in index$/\1/p' \
+		-e 's/^error: \(.*\): No such file or directory$/\1/p' \
+		-e 's/^error: \(.*\): already exists in .*$/\1/p' \
+		-e 's/^error: \(.*\): patch does not apply$/\1/p' "$1" | head -n 1
+}
+
+# tree_has_work TREE: has somebody worked in this tree since graft made it?
+tree_has_work() {
+	[ "$(kgit -C "$1" config --get kit.busy)" != yes ] || return 1
+	[ "$(kgit -C "$1" rev-parse HEAD)" != "$(kgit -C "$1" config --get kit.head)" ] ||
+		! kgit -C "$1" diff --quiet HEAD --
+}
+
+# link_kit TREE: the kit itself, in a kernel tree below build/: a link, a line in
+# Kconfig, a line in Makefile.
+link_kit() {
+	local pci=$1/drivers/vfio/pci
+	ln -s ../../../../.. "$pci/variant-kit"
+	tac "$pci/Kconfig" |
+		sed '0,/^endmenu/s,^endmenu,endmenu\n\nsource "drivers/vfio/pci/variant-kit/Kconfig",' |
+		tac >"$pci/Kconfig.kit"
+	mv "$pci/Kconfig.kit" "$pci/Kconfig"
+	# shellcheck disable=SC2016 # make's
+	printf '\nobj-$(CONFIG_VFIO_PCI_VARIANT_KIT) += variant-kit/\n' >>"$pci/Makefile"
+}
+
+# graft_key COMMIT UNPATCHED PATCH...: what a grafted tree is made from.
+graft_key() {
+	local commit=$1 unpatched=$2
+	shift 2
+	{
+		echo "recipe 1 $commit $unpatched"
+		[ $# -eq 0 ] || cat "$@"
+	} | sha
+}
