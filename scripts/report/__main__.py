@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Copyright (C) 2026 The VFIO variant-driver kit authors
+"""Report results: of the guests, of the benchmark, of a kernel's console.
+
+usage: python3 scripts/report SUBCOMMAND ... (--help for each of them)
+"""
+
+import argparse
+import json
+import sys
+import unittest
+from pathlib import Path
+
+import bench
+import console
+import contention
+import junit
+import page
+import progress
+import record
+import selftests
+import table
+import timeline
+import verify
+import verify_text
+
+HERE = Path(__file__).parent
+
+
+def die(text: str):
+    raise SystemExit(f"report: error: {text}")
+
+
+def run_verify(args) -> int:
+    if not args.dir.is_dir():
+        die(f"no folder {args.dir}")
+    options = verify.Options(args.drivers.split(), args.host, args.all_paths, args.seconds, args.label)
+    verdict = verify.Verdict(args.dir, options)
+    table.write(args.dir / "results.json", json.dumps(verdict.as_json(), indent=1) + "\n")
+    table.write(args.dir / "results.xml", junit.to_xml(verify.suites(verdict)))
+    table.write(args.dir / "index.html", page.page(verdict))
+    print(verify_text.report(verdict, args.verbose))
+    return 1 if verdict.failures else 0
+
+
+def run_console(args) -> int:
+    found = console.reports(console.read(args.file), lambda _: args.suite)
+    for report in found:
+        print(f"{report} (known: {report.known})" if report.known else report)
+    return 1 if any(not r.known for r in found) else 0
+
+
+def run_timeline(args) -> int:
+    if args.record:
+        return record.record(args.file, args.record, args.kernel)
+    try:
+        svg = timeline.draw(json.loads(args.file.read_text(encoding="utf-8")), standalone=True)
+    except OSError as e:
+        die(f"{args.file}: {e.strerror}")
+    except (timeline.BadTimeline, ValueError, KeyError, TypeError) as e:
+        die(f"{args.file}: not a timeline: {e!r}")
+    print(svg, end="")
+    return 0
+
+
+def run_self_test(_args) -> int:
+    """Ends with the line of counts, as every command that counts."""
+    tests = unittest.defaultTestLoader.discover(str(HERE / "tests"), "*_test.py")
+    result = unittest.TextTestRunner(stream=sys.stderr, verbosity=1).run(tests)
+    bad, skipped = len(result.failures) + len(result.errors), len(result.skipped)
+    print(table.counts(result.testsRun - bad - skipped, bad, skipped))
+    return 1 if bad or not result.testsRun else 0
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python3 scripts/report", description=__doc__.splitlines()[0])
+    commands = top.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND")
+
+    def command(name, run, text):
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(run=run)
+        return sub
+
+    sub = command("verify", run_verify, "print and write the verdict of a run of the conformance program")
+    sub.add_argument("dir", type=Path, metavar="DIR", help="folder with cells.jsonl and console.log")
+    sub.add_argument("--drivers", default="", help="drivers that have to be in it, in the order of the table")
+    sub.add_argument("--host", action="store_true", help="of a real device: its reasons, not QEMU's")
+    sub.add_argument("--all-paths", action="store_true", help="fail if plain vfio-pci could not take some path")
+    sub.add_argument("--seconds", type=int, metavar="N", help="how long the whole command took")
+    sub.add_argument("--label", default="", help="one more word for the title, as the accelerator's name")
+    sub.add_argument("--verbose", action="store_true", help="a line for each device")
+
+    sub = command("progress", lambda a: progress.follow(a.dir, a.limit), "say where a running guest is")
+    sub.add_argument("dir", type=Path, metavar="DIR", help="folder with cells.jsonl")
+    sub.add_argument("--limit", type=int, required=True, metavar="S", help="seconds, at most")
+
+    sub = command("selftests", selftests.run, "print what the test programs in guests said")
+    sub.add_argument("dirs", type=Path, nargs="+", metavar="DIR", help="folder with results.ktap and console.log")
+    sub.add_argument("--compare", action="store_true", help="all DIRs against the first, test by test")
+    sub.add_argument("--merge", action="store_true", help="all DIRs are parts of one run")
+    sub.add_argument("--expect", type=Path, metavar="FILE", help="the failures that there have to be")
+    sub.add_argument("--junit", type=Path, metavar="FILE", help="write JUnit XML")
+    sub.add_argument("--seconds", type=int, metavar="N", help="how long it all took")
+
+    sub = command("console", run_console, "print the reports of bugs in a kernel's console; status 1 if there are any")
+    sub.add_argument("file", type=Path, metavar="FILE")
+    sub.add_argument("--suite", default="", help="the suite that ran, for reports that are known")
+
+    sub = command("timeline", run_timeline, "draw a timeline as SVG")
+    sub.add_argument("file", type=Path, metavar="FILE", help="a timeline; with --record, cells.jsonl")
+    sub.add_argument("--record", type=Path, metavar="DIR", help="copy a cell of each path to DIR, for the manual")
+    sub.add_argument("--kernel", default="", help="the kernel's name, with --record")
+
+    sub = command("bench", bench.run, "print and write what make bench has measured")
+    sub.add_argument("dir", type=Path, metavar="DIR", help="folder with results-KERNEL-DRIVER.jsonl")
+    sub.add_argument("--drivers", default="", help="the drivers, in the order of the table")
+    sub.add_argument("--verbose", action="store_true", help="all figures, not only the targets")
+
+    sub = command("contention", contention.run, "print and write what make bench-contention has measured")
+    sub.add_argument("dir", type=Path, metavar="DIR", help="folder with contention-ROUND-KERNEL.jsonl")
+    sub.add_argument("--rounds", type=int, required=True, metavar="N")
+    sub.add_argument("--verbose", action="store_true", help="each round")
+
+    command("self-test", run_self_test, "test these reports with results that are made up")
+    return top
+
+
+if __name__ == "__main__":
+    arguments = parser().parse_args()
+    sys.exit(arguments.run(arguments))

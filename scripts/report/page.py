@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Copyright (C) 2026 The VFIO variant-driver kit authors
+"""Write the verdict of a run of the conformance program as one HTML page."""
+
+from pathlib import Path
+
+import timeline
+from cells import Cell
+from timeline import esc
+from verify import Failure, Row, Verdict, worst
+
+STYLE = Path(__file__).with_name("page.css")
+SIGNS = {"ok": "✓", "FAIL": "✗", "-": "–"}
+KEY = (("--tl-goodline, #2d7d46", "user access works"), ("--tl-waitline, #9a6700", "a fault waits"),
+       ("--tl-badline, #c4321b", "an access gets SIGBUS"), ("--tl-lock, #0969da", "memory_lock held for write"),
+       ("--tl-dim, #57606a", "BARs do not answer"))
+
+
+def mark(status: str, text: str = "") -> str:
+    kind = "skip" if status == "-" else status
+    return f'<span class="{kind}">{SIGNS[status]}{" " + status if status != "-" else ""}</span>' + \
+        (f"<small>{esc(text)}</small>" if text else "")
+
+
+def table(head: list[str], rows: list[tuple[str, list[str]]]) -> str:
+    """Rows of (class, cells), the first cell of each the row's head; cells are HTML."""
+    out = ['<div class="scroll"><table><thead><tr>', *(f"<th>{h}</th>" for h in head), "</tr></thead><tbody>"]
+    for kind, cells in rows:
+        out += [f'<tr class="{kind}"><th>{cells[0]}</th>', *(f"<td>{c}</td>" for c in cells[1:]), "</tr>"]
+    return "".join(out) + "</tbody></table></div>"
+
+
+def failure(v: Verdict, f: Failure) -> str:
+    head = f"{f.driver}: {f.title}" if f.driver else f.title
+    if f.path:
+        head = f'<a href="#{f.path}">{esc(head)}</a> <span class="dim">rule {esc(f.rule or "-")}</span>'
+    else:
+        head = esc(head)
+    out = [f'<div class="failure"><h3>{head}</h3><dl>']
+    for text, found in f.grouped().items():
+        devices = ", ".join(x.device for x in found if x.device)
+        words = f'{found[0].check}: {text}' if found[0].check else text
+        out.append(f"<dt>{esc(devices)}</dt><dd>{esc(words)}</dd>")
+    out.append("</dl>")
+    if f.path:
+        out.append(f"<p>again: <code>{esc(v.again(f.driver))}</code></p>")
+    return "".join(out) + "</div>"
+
+
+def overview(v: Verdict) -> str:
+    rows = []
+    for row in v.rows:
+        marks = [f'<a href="#{row.path.name}">{mark(m.status)}</a>' for m in row.marks]
+        notes = "".join(f'<div class="dim">({n + 1}) {esc(v.notes[n])}</div>' for n in row.notes)
+        rows.append(("" if any(m.status == "FAIL" for m in row.marks) else "good",
+                     [esc(row.path.title), *marks, notes]))
+    return table(["path", *map(esc, v.drivers), ""], rows)
+
+
+def device_row(v: Verdict, cell: Cell) -> tuple[str, list[str]]:
+    """The checks of one device, with the reason in each that is empty."""
+    head = [f'{esc(cell.driver)}', f'{esc(cell.device)}<small>{esc(cell.bdf)}</small>']
+    out = []
+    for word in v.results.checks:
+        checks = cell.check(word.name)
+        status = worst(checks)
+        text = "; ".join(c.text for c in checks if worst([c]) == status) if checks else "not looked at on this path"
+        if cell.status == "skip" or (cell.status == "died" and not checks):
+            text = cell.why
+        out.append(mark(status, text if status != "ok" else ""))
+    if not cell.checks and cell.status in ("fail", "died"):
+        out[0] = mark("FAIL", cell.why)
+    return "good" if cell.status in ("ok", "skip") else "", head + out
+
+
+def details(cell: Cell, number: int) -> str:
+    """The timeline of one device, and what each check says."""
+    good = cell.status == "ok"
+    out = [f'<details class="{"good" if good else ""}"{"" if good else " open"}><summary>'
+           f'{mark("ok" if good else "FAIL")} {esc(cell.driver)} on {esc(cell.device)} '
+           f'<span class="dim">{esc(cell.bdf)}, {cell.ms:.0f} ms</span></summary><div>']
+    if cell.why:
+        out.append(f'<p class="FAIL">{esc(cell.why)}</p>')
+    if cell.events:
+        try:
+            out.append(f'<div class="scroll">{timeline.draw(cell, number)}</div>')
+        except timeline.BadTimeline as e:
+            out.append(f'<p class="dim">no timeline: {esc(e)}</p>')
+    out.append("<ul>")
+    for c in cell.checks:
+        out.append(f"<li>{mark(worst([c]))} {esc(c.name)}: {esc(c.text)} <span class=\"dim\">{esc(c.rule)}</span></li>")
+    return "".join(out) + "</ul></div></details>"
+
+
+def section(v: Verdict, row: Row, number: int) -> str:
+    cells = [c for m in row.marks for c in m.cells]
+    if not cells:
+        return ""
+    bad = any(m.status == "FAIL" for m in row.marks)
+    heads = [f'<span title="{esc(w.title)}">{esc(w.name)}</span>' for w in v.results.checks]
+    out = [f'<section id="{row.path.name}" class="{"" if bad else "good"}"><h2>{esc(row.path.title)}</h2>',
+           table(["driver", "device", *heads], [device_row(v, c) for c in cells])]
+    out += [details(c, number + i) for i, c in enumerate(cells) if c.status != "skip"]
+    return "".join(out) + "</section>"
+
+
+def page(v: Verdict) -> str:
+    passed, failed, skipped = v.counts()
+    verdict = f'<span class="FAIL">✗ {failed} failed</span>' if failed else '<span class="ok">✓ ok</span>'
+    facts = [f"Linux {v.results.kernel or 'unknown'}", f"{v.devices} devices", v.options.label,
+             f"{v.options.seconds} s" if v.options.seconds is not None else ""]
+    css = STYLE.read_text(encoding="utf-8") + timeline.STYLE.read_text(encoding="utf-8")
+    out = ['<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
+           '<meta name="viewport" content="width=device-width, initial-scale=1">'
+           f"<title>VFIO BAR revocation: {'FAIL' if failed else 'ok'}</title><style>{css}</style></head><body>"
+           f'<h1>VFIO BAR revocation</h1><div class="dim">{esc(", ".join(filter(None, facts)))}</div>'
+           f'<div class="verdict">{verdict}, {passed} passed, {skipped} skipped</div>']
+    out += [failure(v, f) for f in v.failures]
+    if v.reports:
+        lines = [esc(line) for r in v.reports for line in (str(r), *r.after)]
+        out.append("<h2>The kernel's console</h2><pre>" + "\n".join(lines) + "</pre>")
+    out += ['<input type="checkbox" id="only"> <label for="only">only failures</label><main>', overview(v)]
+    for (driver, why), devices in v.skipped_drivers.items():
+        out.append(f'<div class="dim good">{esc(driver)}: skipped on {esc(", ".join(devices))}: {esc(why)}</div>')
+    colours = "".join(f'<span style="background:var({c})"></span>{words}' for c, words in KEY)
+    out.append('<h2 class="good">Every path, device by device</h2><p class="key dim good">A bar on a line of a '
+               f"timeline:{colours}. Times in milliseconds after the request; rows are not to scale.</p>")
+    number = 0
+    for row in v.rows:
+        out.append(section(v, row, number))
+        number += sum(len(m.cells) for m in row.marks)
+    return "".join(out) + "</main></body></html>\n"

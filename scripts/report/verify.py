@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Copyright (C) 2026 The VFIO variant-driver kit authors
+"""Judge a run of the conformance program: verdicts, failures and notes."""
+
+import dataclasses
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cells
+import console
+import junit
+from cells import Cell, Check, Word
+
+
+@dataclass
+class Finding:
+    """Something wrong, on one device."""
+    device: str
+    check: str
+    text: str
+
+
+@dataclass
+class Failure:
+    """What is wrong with one driver on one path and breaks one rule. Without a
+    driver: with the run as a whole."""
+    driver: str
+    title: str
+    path: str = ""
+    rule: str = ""
+    findings: list[Finding] = field(default_factory=list)
+
+    def grouped(self) -> dict[str, list[Finding]]:
+        """The findings by their text: often several devices have the same."""
+        out: dict[str, list[Finding]] = {}
+        for f in self.findings:
+            out.setdefault(f.text, []).append(f)
+        return out
+
+    def lines(self) -> list[str]:
+        """One line of plain text for each finding."""
+        head = ", ".join(filter(None, (self.driver, self.title)))
+        return [f"{self.rule + ': ' if self.rule else ''}{head}" +
+                (f", {found[0].check}" if found[0].check else "") +
+                (", on " + ", ".join(f.device for f in found) if found[0].device else "") + f": {text}"
+                for text, found in self.grouped().items()]
+
+
+@dataclass
+class Mark:
+    """One cell of the table: a driver on a path, all its devices together."""
+    status: str             # ok, FAIL or -
+    cells: list[Cell]
+
+
+@dataclass
+class Row:
+    path: Word
+    marks: list[Mark]       # one a driver
+    notes: list[int]        # indices into Verdict.notes
+
+
+@dataclass
+class Options:
+    drivers: list[str] = field(default_factory=list)
+    host: bool = False
+    all_paths: bool = False
+    seconds: int | None = None
+    label: str = ""
+
+
+def findings(cell: Cell) -> list[tuple[str, Finding]]:
+    """(rule, finding) of all that is wrong in a cell."""
+    wrong = [(c.rule, Finding(cell.device, c.name, c.text)) for c in cell.checks if c.status == "fail"]
+    if not wrong and cell.status in ("fail", "died"):
+        wrong = [("", Finding(cell.device, "", cell.why))]
+    return wrong
+
+
+def worst(checks: list[Check]) -> str:
+    """One verdict of the checks of one name, the worst of which comes first."""
+    return {"ok": "ok", "fail": "FAIL", "skip": "-"}[checks[0].status] if checks else "-"
+
+
+def by_text(pairs: list[tuple[str, Cell]]) -> dict[str, list[Cell]]:
+    out: dict[str, list[Cell]] = {}
+    for text, cell in pairs:
+        out.setdefault(text, []).append(cell)
+    return out
+
+
+def where(some: list[Cell], everything: list[Cell]) -> str:
+    """The devices of some cells of a row; with their drivers, unless it is so with
+    all that were tried on them."""
+    devices = list(dict.fromkeys(c.device for c in some))
+    drivers = list(dict.fromkeys(c.driver for c in some))
+    tried = {c.driver for c in everything if c.device in devices}
+    who = "" if tried <= set(drivers) else f"with {', '.join(drivers)} "
+    return f"{who}on {', '.join(devices)}"
+
+
+class Verdict:
+    """Everything that the reports show of a run."""
+
+    def __init__(self, folder: Path, options: Options):
+        self.folder, self.options = folder, options
+        self.results = cells.load(folder / "cells.jsonl")
+        self.reports = console.reports(console.read(folder / "console.log"))
+        self.drivers = list(dict.fromkeys(options.drivers + [c.driver for c in self.results.cells]))
+        self.notes: list[str] = []
+        self.failures: list[Failure] = []
+        self.rows = [self.row(path) for path in self.results.shown_paths()]
+        self.judge_cells()
+        self.judge_drivers()
+        self.judge_run()
+        self.skipped_drivers = self.not_tried()
+
+    @property
+    def devices(self) -> int:
+        return len({(c.driver, c.bdf) for c in self.results.cells})
+
+    def at(self, driver: str, path: str) -> list[Cell]:
+        return [c for c in self.results.cells if (c.driver, c.path) == (driver, path)]
+
+    # --- the table
+
+    def row(self, path: Word) -> Row:
+        marks = []
+        for driver in self.drivers:
+            found = self.at(driver, path.name)
+            able = [c for c in found if c.status != "skip"]
+            wrong = any(findings(c) for c in able)
+            marks.append(Mark("FAIL" if wrong else "ok" if able else "-", found))
+        return Row(path, marks, [self.note(text) for text in self.reasons(path, marks)])
+
+    def note(self, text: str) -> int:
+        if text not in self.notes:
+            self.notes.append(text)
+        return self.notes.index(text)
+
+    def reasons(self, path: Word, marks: list[Mark]) -> list[str]:
+        """Why cells of a row are empty, each reason once."""
+        if path.no_device and not self.options.host and all(m.status == "-" for m in marks):
+            return [path.no_device]
+        everything = [c for m in marks for c in m.cells]
+        out = [f"not {where(some, everything)}: {why}" for why, some in
+               by_text([(c.why, c) for c in everything if c.status == "skip"]).items()]
+        if any(not m.cells for m in marks):
+            out.append("not tried: no device of this run is for it")
+        return out
+
+    # --- what is wrong
+
+    def judge_cells(self) -> None:
+        for row in self.rows:
+            for driver, mark in zip(self.drivers, row.marks):
+                by_rule: dict[str, Failure] = {}
+                for rule, finding in (f for c in mark.cells for f in findings(c)):
+                    failure = by_rule.setdefault(rule, Failure(driver, row.path.title, row.path.name, rule))
+                    failure.findings.append(finding)
+                self.failures += by_rule.values()
+
+    def judge_drivers(self) -> None:
+        notes = self.results.notes
+        for note in notes:
+            if note.status == "fail":
+                title = "cannot be tried" if note.driver else "the results"
+                self.failures.append(Failure(note.driver, title, findings=[Finding(note.device, "", note.why)]))
+        for driver in self.drivers:
+            if not any(x.driver == driver for x in self.results.cells + notes):
+                self.whole(driver, "was tried on no device, and nothing says why")
+        if self.options.all_paths and "vfio-pci" in self.drivers:
+            for row in self.rows:
+                mark = row.marks[self.drivers.index("vfio-pci")]
+                if mark.status == "-" and not row.path.no_device and not row.path.named_only:
+                    self.whole("vfio-pci", f"{row.path.title} was tried on no device")
+
+    def judge_run(self) -> None:
+        known = {p.name for p in self.results.paths}
+        for path in dict.fromkeys(c.path for c in self.results.cells if c.path not in known):
+            self.whole("", f"cells of the path {path}, which the vocabulary does not have")
+        if not self.results.ended:
+            self.whole("", "the conformance program did not come to its end"
+                       f"{', it was at ' + self.results.at if self.results.at else ''}")
+        if self.reports:
+            title = f"the kernel was not silent: {len(self.reports)} lines in console.log"
+            self.failures.append(Failure("", title, rule="kernel",
+                                         findings=[Finding("", "", str(r)) for r in self.reports]))
+
+    def whole(self, driver: str, text: str) -> None:
+        self.failures.append(Failure(driver, "the run", findings=[Finding("", "", text)]))
+
+    def not_tried(self) -> dict[tuple[str, str], list[str]]:
+        """(driver, why): the devices it was not tried on."""
+        out: dict[tuple[str, str], list[str]] = {}
+        for note in self.results.notes:
+            if note.status == "skip":
+                out.setdefault((note.driver, note.why), []).append(note.device)
+        return out
+
+    # --- counts, and what other programs read
+
+    def counts(self) -> tuple[int, int, int]:
+        """Cells that passed, cells and other things that failed, skipped ones: a
+        driver that was tried on no device is one."""
+        able = [c for c in self.results.cells if c.status != "skip"]
+        wrong = sum(1 for c in able if findings(c))
+        others = sum(1 for f in self.failures if not f.path)
+        idle = {driver for driver, _ in self.skipped_drivers} - {c.driver for c in self.results.cells}
+        return len(able) - wrong, wrong + others, len(self.results.cells) - len(able) + len(idle)
+
+    def again(self, driver: str) -> str:
+        """The command that tries this driver again."""
+        if self.options.host:
+            return "make verify-host V=1"
+        variant = os.environ.get("VARIANT") or driver.removesuffix("-vfio-pci")
+        settings = [f"VARIANT={variant}"] if driver not in ("", "vfio-pci") else []
+        settings += [f"{name}={os.environ[name]}" for name in ("DEVICE", "BASE") if os.environ.get(name)]
+        return " ".join(["make verify", *settings, "V=1"])
+
+    def as_json(self) -> dict:
+        passed, failed, skipped = self.counts()
+        return {
+            "kernel": self.results.kernel,
+            "passed": passed, "failed": failed, "skipped": skipped,
+            "problems": [line for f in self.failures for line in f.lines()],
+            "failures": [dataclasses.asdict(f) for f in self.failures],
+            "table": [{"path": r.path.name, "title": r.path.title,
+                       "drivers": {d: m.status for d, m in zip(self.drivers, r.marks)},
+                       "notes": [self.notes[n] for n in r.notes]} for r in self.rows],
+            "console": [str(r) for r in self.reports],
+            "results": dataclasses.asdict(self.results),
+        }
+
+
+def suites(v: Verdict) -> list[junit.Suite]:
+    """The same for JUnit: a suite a driver, a case a cell."""
+    out = []
+    for driver in v.drivers:
+        suite = junit.Suite(driver)
+        for cell in (c for c in v.results.cells if c.driver == driver):
+            wrong = findings(cell)
+            text = "; ".join(f"{rule}: {f.text}" if rule else f.text for rule, f in wrong)
+            status = "fail" if wrong else "skip" if cell.status == "skip" else "ok"
+            suite.cases.append(junit.Case(f"{cell.device}: {cell.title}", status, text or cell.why))
+            suite.seconds += cell.ms / 1000
+        out.append(suite)
+    others = [junit.Case(f.title, "fail", "; ".join(f.lines())) for f in v.failures if not f.path]
+    others += [junit.Case(f"{driver} on {device}", "skip", why)
+               for (driver, why), devices in v.skipped_drivers.items() for device in devices]
+    return [*out, junit.Suite("the run", others)]

@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Copyright (C) 2026 The VFIO variant-driver kit authors
+"""Print the verdict of a run of the conformance program on a terminal."""
+
+import os
+
+from table import WIDTH, columns, counts, paint, wrap
+from verify import Failure, Row, Verdict, by_text, where, worst
+
+
+def short_names(drivers: list[str], width: int) -> list[str]:
+    """The drivers' names; without their common ending where they are too wide."""
+    short = [d.removesuffix("-vfio-pci") for d in drivers]
+    if sum(max(len(d), 4) + 2 for d in drivers) <= width or len(set(short)) < len(short):
+        return drivers
+    return short
+
+
+def note_marks(row: Row) -> str:
+    return "".join(f"({n + 1})" for n in row.notes)
+
+
+def table(v: Verdict) -> list[str]:
+    """A row a path, a column a driver; several tables where they are too wide."""
+    title = max([len(r.path.title) for r in v.rows] + [20])
+    space = WIDTH - 2 - title - 2 - max([len(note_marks(r)) for r in v.rows] + [0])
+    names = short_names(v.drivers, space)
+    lines, first = [], 0
+    while first < len(names):
+        last, used = first, 0
+        while last < len(names) and (last == first or used + max(len(names[last]), 4) + 2 <= space):
+            used += max(len(names[last]), 4) + 2
+            last += 1
+        rows = [["", *names[first:last], ""]]
+        rows += [[r.path.title.ljust(title), *(m.status for m in r.marks[first:last]), note_marks(r)]
+                 for r in v.rows]
+        lines += ["", *columns(rows, indent="  ")]
+        first = last
+    return lines
+
+
+def failure(v: Verdict, f: Failure, page: str) -> list[str]:
+    head = f"{f.driver}: {f.title}" if f.driver else f.title
+    rule = f"rule {f.rule}" if f.rule and f.path else ""
+    line = paint("FAIL") + "  " + (head.ljust(WIDTH - 7 - len(rule)) + " " + rule).rstrip()
+    devices = {text: ", ".join(x.device for x in found) for text, found in f.grouped().items()}
+    width = max((len(d) for d in devices.values() if len(d) <= 20), default=0)
+    lines = ["", line]
+    for text, names in devices.items():
+        if len(names) > width:
+            lines += wrap(names, " " * 6)
+            names = ""
+        lines += wrap(text, " " * 6 + (names.ljust(width) + "  " if width else ""))
+    if f.path:
+        again = "again: " + v.again(f.driver)
+        rest = f"page: {page}#{f.path}"
+        lines += wrap(f"{again}     {rest}", " " * 6) if len(again + rest) + 11 <= WIDTH else \
+            [" " * 6 + again, " " * 6 + rest]
+    elif f.rule == "kernel":
+        lines[2:] = [" " * 6 + text[:200] for r in v.reports for text in (str(r), *r.after)]
+    return lines
+
+
+def details(v: Verdict) -> list[str]:
+    """A line a device, with a word for each check, and why words are missing."""
+    names = [c.name for c in v.results.checks]
+    drivers = dict(zip(v.drivers, short_names(v.drivers, 0)))
+    lines = []
+    for row in v.rows:
+        cells = [c for m in row.marks for c in m.cells]
+        shown = [c for c in cells if c.status != "skip"]
+        empty = by_text([(f"{name}: {found[0].text if found else 'not looked at on this path'}", cell)
+                         for cell in shown for name in names
+                         if worst(found := cell.check(name)) == "-" and cell.checks])
+        rows = [["", "", *names]]
+        for cell in shown:
+            words = [worst(cell.check(name)) for name in names]
+            rows.append([drivers[cell.driver], cell.device, *(words if cell.checks else ["FAIL", *words[1:]])])
+        lines += ["", row.path.title, *(columns(rows, indent="  ") if shown else [])]
+        for why, some in empty.items():
+            lines += wrap(f"{where(some, shown)}: {why}", "  - ")
+        for n in row.notes:
+            lines += wrap(v.notes[n], "  - ")
+    return lines
+
+
+def report(v: Verdict, verbose: bool) -> str:
+    page = min(os.path.relpath(v.folder / "index.html"), str(v.folder / "index.html"), key=len)
+    r = v.results
+    facts = [f"Linux {r.kernel or 'unknown'}", f"{v.devices} devices", v.options.label,
+             f"{v.options.seconds} s" if v.options.seconds is not None else ""]
+    lines = [paint("VFIO BAR revocation", "bold") + "   " + ", ".join(filter(None, facts))]
+    if v.rows:
+        lines += table(v)
+    if verbose:
+        lines += details(v)
+    for f in v.failures:
+        lines += failure(v, f, page)
+    lines.append("")
+    for number, text in enumerate(v.notes, 1):
+        lines += wrap(text, f"({number}) ")
+    for (driver, why), devices in v.skipped_drivers.items():
+        lines += wrap(f"{driver}: skipped on {', '.join(devices)}: {why}", "- ")
+    if r.up is not None and r.off is not None:
+        lines.append(f"guest: up after {r.up:.1f} s, off after {r.off:.1f} s; page: {page}")
+    else:
+        lines.append(f"page: {page}")
+    lines.append(counts(*v.counts()))
+    return "\n".join(lines)
