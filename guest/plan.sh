@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# What scripts/verify, scripts/run-selftests and scripts/run-kernel-selftests
-# share: a guest put together port by port, and its plan. Sourced after lib.sh:
+# A guest put together port by port, and its plan: shared by the commands that
+# boot one. Sourced after common.sh:
 #
-#	plan_begin DIR		start a plan in DIR/plan
+#	check_device MODEL	die if this QEMU does not have it
+#	plan_begin DIR		start a plan in DIR/plan, which is emptied
 #	plan_module KO		a module, loaded first; its name in $variants
-#	plan_modules KERNEL	the variants' modules, loaded first; names in $variants
+#	plan_modules KERNEL [VARIANT...]  those of the kit's variants
 #	build_folder KERNEL FOLDER WORK  build a driver of its own folder, not in
 #				the kernel tree; its modules are listed in WORK.modules
-#	new_port		a root port, its PCI address in $addr
+#	new_port [PROPERTIES]	a root port, its PCI address in $addr
 #	add_device MODEL[,PROPERTIES] ADDRESS [,MORE]
-#	plan LINE		what the guest is to do
+#	plan LINE		what the guest is to do, in the words of guest/init
 #
 # The QEMU arguments are in the array qemu.
 
@@ -22,21 +23,22 @@ objects=0
 # shellcheck disable=SC2034 # for those who source this
 addr=''
 
+qemu_version() { qemu-system-x86_64 --version | sed -n '1s/.*version \([0-9.]*\).*/QEMU \1/p'; }
+
+check_device() {
+	local hint=
+	[ -n "${known_devices:-}" ] || known_devices=$(qemu-system-x86_64 -device help 2>/dev/null)
+	grep -q "name \"$1\"\|alias \"$1\"" <<<"$known_devices" && return
+	[ "$1" != igb ] || hint=': 8.0 or later is needed (Debian 12: the one of bookworm-backports)'
+	die "$(qemu_version) has no device '$1'$hint"
+}
+
 plan_begin() {
 	plan_dir=$1/plan
 	rm -rf "$1"
 	mkdir -p "$plan_dir"
 	: >"$plan_dir/aliases"
-	cat >"$plan_dir/plan" <<-'EOF'
-		# SPDX-License-Identifier: GPL-2.0-only
-		# t SUITE SECONDS DRIVER DEVICE PROGRAM [ARGUMENTS]: one test program
-		t() {
-			local suite=$1 limit=$2 driver=$3 device=$4
-			shift 4
-			run_test --results "$RESULTS" --timeout "$limit" --suite "$suite" --tries 3 \
-				--driver "$driver" --device "$device" -- "$@"
-		}
-	EOF
+	echo '# SPDX-License-Identifier: GPL-2.0-only' >"$plan_dir/plan"
 }
 
 plan() { printf '%s\n' "$*" >>"$plan_dir/plan"; }

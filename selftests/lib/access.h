@@ -1,32 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the test programs share: the device under test, the ways to revoke its
- * BARs, and how an access to user memory went.
+ * What the test programs share: the device under test, how an access to its
+ * memory went, and files of sysfs.
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
 #ifndef VFIO_KIT_ACCESS_H
 #define VFIO_KIT_ACCESS_H
 
-#include "device.h"
+#include "paths.h"
 
 #define KIT_PAGE_SIZE	4096UL
-
-/* A way to take the BARs away from user space, and to give them back. */
-struct kit_path {
-	const char *name;
-	/* Can @dev do it? Otherwise @why says what is missing. */
-	bool (*can)(struct kit_dev *dev, char *why, size_t len);
-	/* 0 or -errno. */
-	int (*enter)(struct kit_dev *dev);
-	/* NULL: the device is usable again when enter() returns. */
-	int (*leave)(struct kit_dev *dev);
-	bool resets;
-};
-
-extern const struct kit_path kit_paths[];
-extern const int kit_nr_paths;
-const struct kit_path *kit_path(const char *name);
 
 /* Device argument of the program; the last one on its command line. */
 extern const char *kit_bdf;
@@ -53,9 +37,6 @@ u64 kit_pattern(const struct kit_area *area, u64 offset);
 
 /* Fill @pages pages from @va on with the pattern, where @area is RAM. */
 void kit_fill(const struct kit_area *area, char *va, u64 offset, u64 pages);
-
-int kit_reset(struct kit_dev *dev);
-int kit_hot_reset(struct kit_dev *dev);
 
 /* Write @val to a file below /sys/bus/pci/; 0 or -errno. */
 int __printf(2, 3) kit_write_sysfs(const char *val, const char *format, ...);

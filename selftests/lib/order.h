@@ -11,17 +11,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Their names, from ev_name(), are those of KUnit's log (kunit/event_log.c). */
 enum ev_kind {
 	EV_ZAP,			/* arg: dmabufs zapped, arg2: device address_space zapped */
 	EV_REVOKE,		/* arg: revoked, arg2: waited for */
 	EV_UNREVOKE,		/* arg: made usable again */
-	EV_IMPORTER,		/* an importer was told to let go */
-	EV_POWER,		/* pci_set_power_state() called, arg: state */
-	EV_POWER_DONE,		/* ... returned */
+	EV_INVALIDATE,		/* an importer was told to let go */
+	EV_D0,			/* pci_set_power_state() called, for D0 ... */
+	EV_D1,
+	EV_D2,
+	EV_D3,
+	EV_POWER_DONE,		/* ... and returned */
 	EV_RESET,		/* a reset of the function or its bus begins */
 	EV_RESET_DONE,
-	EV_HW_RESET,		/* the hardware method inside: FLR, AF FLR, bus */
-	EV_COMMAND,		/* PCI_COMMAND written to the device, arg: value */
+	EV_FLR,			/* the hardware method inside of it */
+	EV_AF_FLR,
+	EV_BUS_RESET,
+	EV_MEM_OFF,		/* PCI_COMMAND written to the device */
+	EV_MEM_ON,
 	EV_SUSPEND,		/* runtime PM suspends the device */
 	EV_RESUME,		/* runtime PM resumes it */
 	EV_CLOSE,		/* the driver's close_device() */
@@ -36,20 +43,6 @@ struct ev {
 	enum ev_kind kind;
 	int dev;		/* which device of the set, -1: not known */
 	long long arg, arg2;
-	const char *what;	/* EV_HW_RESET: the method */
-};
-
-/*
- * What the rules expect of one path. A path that leaves the device revoked
- * for a while has two lists: into the revoked state, and out of it.
- */
-struct order_spec {
-	enum ev_kind touch;	/* the event that reaches the device ... */
-	long long touch_arg;	/* ... and its argument, -1: any */
-	bool d0;		/* D0 belongs between zap and revoke */
-	int devs;		/* devices in the set that is revoked */
-	bool unrevoke;		/* the device is usable at the end of the list */
-	bool out;		/* the way out: nothing is zapped, only unrevoked */
 };
 
 struct order_verdict {
@@ -60,13 +53,29 @@ struct order_verdict {
 
 const char *ev_name(enum ev_kind kind);
 
-/* The first event that reaches the device, or -1. Rules of @spec. */
-int order_first_touch(const struct ev *ev, int n, const struct order_spec *spec);
+/*
+ * An expected order is a string of event names. Into the revoked state, or
+ * through a reset, it is
+ *
+ *	zap [d0] revoke TOUCH [unrevoke]
+ *
+ * and out of the revoked state "TOUCH unrevoke". TOUCH is the event that
+ * reaches the device: mem-off, d3, suspend or reset on the way in; mem-on, d0
+ * or resume on the way out. "unrevoke" says that the device is usable at the
+ * end of the list; without it, it must not be. Events that the string does not
+ * name may come at any place that rule C3 leaves to them.
+ */
 
-/* Does @ev obey C3 (and is it observable at all, C9)? */
-struct order_verdict order_check(const struct ev *ev, int n, const struct order_spec *spec);
+/* The first event in @ev that reaches the device, or -1. */
+int order_first_touch(const struct ev *ev, int n, const char *order);
 
-/* Feeds order_check() right and wrong orders: the number of wrong answers. */
+/* The name of that event in @order. */
+const char *order_touch_name(const char *order);
+
+/* Do the events of @devs devices obey C3 (and are they observable, C9)? */
+struct order_verdict order_check(const struct ev *ev, int n, const char *order, int devs);
+
+/* Feed order_check() right and wrong lists: the number of wrong answers. */
 int order_self_test(void);
 
 #endif /* VFIO_KIT_ORDER_H */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <linux/kernel.h>
+#include <linux/pci_regs.h>
 
 #include "trace.h"
 
@@ -31,24 +32,22 @@ static const struct probe {
 	const char *name;
 	const char *def;	/* what follows "p:group/name " */
 	bool ret;
-	enum ev_kind kind;
-	const char *what;
+	enum ev_kind kind;	/* EV_D0, EV_MEM_OFF: of the kinds that arg= decides on */
 	const char *alt;	/* where the first is not there, or inlined */
 } probes[] = {
-	{ "power", "__pci_set_power_state arg=" ARG2 ":s32", false, EV_POWER, NULL,
+	{ "power", "__pci_set_power_state arg=" ARG2 ":s32", false, EV_D0,
 	  "pci_set_power_state arg=" ARG2 ":s32" },
-	{ "power_ret", "__pci_set_power_state", true, EV_POWER_DONE, NULL,
-	  "pci_set_power_state" },
+	{ "power_ret", "__pci_set_power_state", true, EV_POWER_DONE, "pci_set_power_state" },
 	{ "reset", "pci_try_reset_function", false, EV_RESET },
 	{ "reset_ret", "pci_try_reset_function", true, EV_RESET_DONE },
 	{ "bus_reset", "pci_reset_bus", false, EV_RESET },
 	{ "bus_reset_ret", "pci_reset_bus", true, EV_RESET_DONE },
-	{ "flr", "pcie_flr", false, EV_HW_RESET, "FLR" },
-	{ "af_flr", "pci_af_flr arg=" ARG2 ":u8", false, EV_HW_RESET, "AF FLR" },
-	{ "bridge_reset", "pci_bridge_secondary_bus_reset", false, EV_HW_RESET, "bus reset" },
+	{ "flr", "pcie_flr", false, EV_FLR },
+	{ "af_flr", "pci_af_flr arg=" ARG2 ":u8", false, EV_AF_FLR },
+	{ "bridge_reset", "pci_bridge_secondary_bus_reset", false, EV_BUS_RESET },
 	{ "command", "pci_user_write_config_word pos=" ARG2 ":s32 arg=" ARG3 ":u16", false,
-	  EV_COMMAND },
-	{ "importer", "iopt_revoke_notify", false, EV_IMPORTER },
+	  EV_MEM_OFF },
+	{ "importer", "iopt_revoke_notify", false, EV_INVALIDATE },
 	{ "close", "vfio_pci_core_close_device", false, EV_CLOSE },
 	{ "unmap", "unmap_mapping_range start=" ARG2 ":u64 len=" ARG3 ":u64", false, EV_UNMAP },
 };
@@ -142,7 +141,7 @@ void trace_clear(const struct trace *trace)
 	trace_set(trace, "trace", "");
 }
 
-/* Runtime PM calls nest (a device, its port): whose is each thread at? */
+/* Runtime PM calls nest (a device, then its port): which one is a thread in? */
 struct rpm_thread {
 	pid_t tid;
 	int depth;
@@ -193,12 +192,11 @@ static long long field(const char *args, const char *name)
 }
 
 static int add(struct parser *p, double t, enum ev_kind kind, int dev, long long arg,
-	       long long arg2, const char *what)
+	       long long arg2)
 {
 	if (p->n == p->max)
 		return -1;
-	p->ev[p->n] = (struct ev){ .t = t, .kind = kind, .dev = dev, .arg = arg,
-				   .arg2 = arg2, .what = what };
+	p->ev[p->n] = (struct ev){ .t = t, .kind = kind, .dev = dev, .arg = arg, .arg2 = arg2 };
 	return p->n++;
 }
 
@@ -220,8 +218,7 @@ static void parse_rpm(struct parser *p, double t, pid_t tid, const char *name, c
 		return;
 	}
 	if (dev >= 0 && strcmp(name, "rpm_idle"))
-		at = add(p, t, !strcmp(name, "rpm_suspend") ? EV_SUSPEND : EV_RESUME, dev, 0, 0,
-			 NULL);
+		at = add(p, t, !strcmp(name, "rpm_suspend") ? EV_SUSPEND : EV_RESUME, dev, 0, 0);
 	if (r->depth < (int)ARRAY_SIZE(r->dev)) {
 		r->dev[r->depth] = dev;
 		r->event[r->depth] = at;
@@ -236,17 +233,18 @@ static void parse_kit(struct parser *p, double t, const char *name, const char *
 	if (dev < 0)
 		return;
 	if (!strcmp(name, "vfio_pci_zap_bars"))
-		add(p, t, EV_ZAP, dev, field(args, "dmabufs="), field(args, "device_space="), NULL);
+		add(p, t, EV_ZAP, dev, field(args, "dmabufs="), field(args, "device_space="));
 	else if (!strcmp(name, "vfio_pci_revoke_bars"))
-		add(p, t, EV_REVOKE, dev, field(args, "revoked="), field(args, "waited="), NULL);
+		add(p, t, EV_REVOKE, dev, field(args, "revoked="), field(args, "waited="));
 	else if (!strcmp(name, "vfio_pci_unrevoke_bars"))
-		add(p, t, EV_UNREVOKE, dev, field(args, "unrevoked="), 0, NULL);
+		add(p, t, EV_UNREVOKE, dev, field(args, "unrevoked="), 0);
 }
 
 static void parse_probe(struct parser *p, double t, pid_t tid, const char *name, const char *args)
 {
 	struct rpm_thread *r = rpm_thread(p, tid);
 	long long arg = field(args, "arg=");
+	enum ev_kind kind;
 	int dev = -1;
 	size_t i;
 
@@ -264,14 +262,26 @@ static void parse_probe(struct parser *p, double t, pid_t tid, const char *name,
 	}
 	if (i == ARRAY_SIZE(probes))
 		return;
-	if (probes[i].kind == EV_COMMAND) {
-		if (field(args, "pos=") != 4)
+	kind = probes[i].kind;
+	switch (kind) {
+	case EV_MEM_OFF:
+		if (field(args, "pos=") != PCI_COMMAND)
 			return;
-		arg &= 2;
+		if (arg & PCI_COMMAND_MEMORY)
+			kind = EV_MEM_ON;
+		break;
+	case EV_D0:
+		/* D3cold is no less asleep than D3hot. */
+		kind = EV_D0 + (arg < 3 ? arg : 3);
+		break;
+	case EV_AF_FLR:
+		if (arg)	/* only asks whether it could */
+			return;
+		break;
+	default:
+		break;
 	}
-	if (!strcmp(name, "af_flr") && arg)	/* only asks whether it could */
-		return;
-	add(p, t, probes[i].kind, dev, arg, 0, probes[i].what);
+	add(p, t, kind, dev, 0, 0);
 }
 
 /* "comm-123  [001]   12.345678: name: args" */

@@ -22,11 +22,8 @@ FIXTURE_VARIANT(ats) {
 	const char *path;
 };
 
-FIXTURE_VARIANT_ADD(ats, memory_disable) { .path = "memory_disable" };
-FIXTURE_VARIANT_ADD(ats, d3hot) { .path = "d3hot" };
-FIXTURE_VARIANT_ADD(ats, flr) { .path = "flr" };
-FIXTURE_VARIANT_ADD(ats, reset) { .path = "reset" };
-FIXTURE_VARIANT_ADD(ats, hot_reset) { .path = "hot_reset" };
+#define KIT_PATH(_name, ...) FIXTURE_VARIANT_ADD(ats, _name) { .path = #_name };
+#include "path_table.h"
 
 FIXTURE_SETUP(ats)
 {
@@ -60,12 +57,13 @@ TEST_F(ats, revoked_with_mappings_and_faults)
 {
 	const struct kit_path *path = kit_path(variant->path);
 	struct kit_area *area;
-	char why[80];
+	const char *why;
 	char *va;
 	u32 val;
 	int i;
 
-	if (!path->can(&self->dev, why, sizeof(why)))
+	why = kit_cannot(path, &self->dev);
+	if (why)
 		SKIP(return, "%s", why);
 	if (!find_ext_cap(&self->dev, 0x0f))
 		SKIP(return, "no ATS capability");
@@ -74,9 +72,8 @@ TEST_F(ats, revoked_with_mappings_and_faults)
 	va = kit_map(&self->dev, area, 0, area->size, PROT_READ | PROT_WRITE);
 	for (i = 0; i < 2; i++) {
 		ASSERT_TRUE(kit_try_read(va, &val));
-		ASSERT_EQ(0, path->enter(&self->dev));
-		if (path->leave)
-			ASSERT_EQ(0, path->leave(&self->dev));
+		ASSERT_EQ(0, kit_enter(path, &self->dev));
+		ASSERT_EQ(0, kit_leave(path, &self->dev));
 		EXPECT_TRUE(kit_try_read(va, &val));
 	}
 }

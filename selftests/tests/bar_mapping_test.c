@@ -48,21 +48,18 @@ FIXTURE_VARIANT(shape) {
 	const char *path;
 };
 
-FIXTURE_VARIANT_ADD(shape, memory_disable) { .path = "memory_disable" };
-FIXTURE_VARIANT_ADD(shape, d3hot) { .path = "d3hot" };
-FIXTURE_VARIANT_ADD(shape, runtime_pm) { .path = "runtime_pm" };
-FIXTURE_VARIANT_ADD(shape, flr) { .path = "flr" };
-FIXTURE_VARIANT_ADD(shape, reset) { .path = "reset" };
-FIXTURE_VARIANT_ADD(shape, hot_reset) { .path = "hot_reset" };
+#define KIT_PATH(_name, ...) FIXTURE_VARIANT_ADD(shape, _name) { .path = #_name };
+#include "path_table.h"
 
 FIXTURE_SETUP(shape)
 {
-	char why[80];
+	const char *why;
 	char *va;
 
 	kit_open(&self->dev, &self->iommu);
 	self->path = kit_path(variant->path);
-	if (!self->path->can(&self->dev, why, sizeof(why)))
+	why = kit_cannot(self->path, &self->dev);
+	if (why)
 		SKIP(return, "%s", why);
 	self->area = kit_best_area(&self->dev);
 	if (!self->area)
@@ -237,11 +234,10 @@ static void start_child(struct _test_data_shape *self,
 	for (_i = 0; _i < 2; _i++) {						\
 		ASSERT_EQ(0, wrong_contents(self, "before"));				\
 		ASSERT_EQ(0, ask_child(self, 'b'));				\
-		ASSERT_EQ(0, self->path->enter(&self->dev));			\
+		ASSERT_EQ(0, kit_enter(self->path, &self->dev));			\
 		EXPECT_EQ(0, wrong_while_revoked(self));			\
 		EXPECT_EQ(0, ask_child(self, 'r'));				\
-		if (self->path->leave)						\
-			ASSERT_EQ(0, self->path->leave(&self->dev));		\
+		ASSERT_EQ(0, kit_leave(self->path, &self->dev));		\
 		EXPECT_EQ(0, wrong_after(self));				\
 		EXPECT_EQ(0, ask_child(self, 'a'));				\
 	}									\
@@ -297,11 +293,10 @@ TEST_F(shape, every_region_first_and_last_page)
 		for (j = 0; j < 2; j++)
 			ASSERT_TRUE(kit_try_read(va[i][j], &val));
 	}
-	ASSERT_EQ(0, self->path->enter(&self->dev));
+	ASSERT_EQ(0, kit_enter(self->path, &self->dev));
 	for (i = 0; i < 2 * self->dev.nr_areas && self->path->leave; i++)
 		EXPECT_FALSE(kit_try_read(va[i / 2][i % 2], &val));
-	if (self->path->leave)
-		ASSERT_EQ(0, self->path->leave(&self->dev));
+	ASSERT_EQ(0, kit_leave(self->path, &self->dev));
 	for (i = 0; i < 2 * self->dev.nr_areas; i++) {
 		EXPECT_TRUE(kit_read_faults(va[i / 2][i % 2], &faults));
 		EXPECT_LT(0, faults);
@@ -348,11 +343,10 @@ TEST_F(shape, no_access_made_accessible)
 	watch_range(self, va, 0, self->area->size);
 	/* A mapping that cannot be read keeps its PTEs; they have to go, too. */
 	ASSERT_EQ(0, mprotect(va, self->area->size, PROT_NONE));
-	ASSERT_EQ(0, self->path->enter(&self->dev));
+	ASSERT_EQ(0, kit_enter(self->path, &self->dev));
 	ASSERT_EQ(0, mprotect(va, self->area->size, RW));
 	EXPECT_EQ(0, wrong_while_revoked(self));
-	if (self->path->leave)
-		ASSERT_EQ(0, self->path->leave(&self->dev));
+	ASSERT_EQ(0, kit_leave(self->path, &self->dev));
 	EXPECT_EQ(0, wrong_after(self));
 }
 
@@ -465,15 +459,14 @@ TEST_F(shape, mremap_move_while_revoked)
 	char *va = kit_map(&self->dev, self->area, 0, self->area->size, RW), *to;
 
 	watch_range(self, va, 0, self->area->size);
-	ASSERT_EQ(0, self->path->enter(&self->dev));
+	ASSERT_EQ(0, kit_enter(self->path, &self->dev));
 	to = mremap(va, self->area->size, self->area->size, MREMAP_MAYMOVE | MREMAP_DONTUNMAP);
 	if (to == MAP_FAILED) {
 		to = mmap(NULL, self->area->size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 		ASSERT_EQ(to, mremap(va, self->area->size, self->area->size,
 				     MREMAP_MAYMOVE | MREMAP_FIXED, to));
 	}
-	if (self->path->leave)
-		ASSERT_EQ(0, self->path->leave(&self->dev));
+	ASSERT_EQ(0, kit_leave(self->path, &self->dev));
 	self->pages = 0;
 	watch_range(self, to, 0, self->area->size);
 	CHECK_REVOCATION();

@@ -29,12 +29,13 @@ FIXTURE_VARIANT(huge) {
 	u64 entry;
 };
 
-FIXTURE_VARIANT_ADD(huge, pmd_memory_disable) { .path = "memory_disable", .entry = SZ_2M };
-FIXTURE_VARIANT_ADD(huge, pmd_reset) { .path = "reset", .entry = SZ_2M };
-FIXTURE_VARIANT_ADD(huge, pmd_runtime_pm) { .path = "runtime_pm", .entry = SZ_2M };
-FIXTURE_VARIANT_ADD(huge, pud_memory_disable) { .path = "memory_disable", .entry = SZ_1G };
-FIXTURE_VARIANT_ADD(huge, pud_reset) { .path = "reset", .entry = SZ_1G };
-FIXTURE_VARIANT_ADD(huge, pud_runtime_pm) { .path = "runtime_pm", .entry = SZ_1G };
+/* Not of every path: each fills gigabytes, and a device of RAM can do few. */
+#define HUGE_VARIANTS(_path)								\
+	FIXTURE_VARIANT_ADD(huge, pmd_##_path) { .path = #_path, .entry = SZ_2M };	\
+	FIXTURE_VARIANT_ADD(huge, pud_##_path) { .path = #_path, .entry = SZ_1G }
+HUGE_VARIANTS(memory_disable);
+HUGE_VARIANTS(device_reset);
+HUGE_VARIANTS(runtime_pm);
 
 /* All of the BAR, @off from a multiple of @align: decides which entries can map it. */
 static char *map_aligned(struct kit_dev *dev, struct kit_area *area, u64 size, u64 align, u64 off,
@@ -51,13 +52,14 @@ static char *map_aligned(struct kit_dev *dev, struct kit_area *area, u64 size, u
 FIXTURE_SETUP(huge)
 {
 	struct kit_area *best;
-	char why[80];
+	const char *why;
 	u32 val;
 	u64 at;
 
 	kit_open(&self->dev, &self->iommu);
 	self->path = kit_path(variant->path);
-	if (!self->path->can(&self->dev, why, sizeof(why)))
+	why = kit_cannot(self->path, &self->dev);
+	if (why)
 		SKIP(return, "%s", why);
 	best = kit_best_area(&self->dev);
 	if (!best || best->size < 2 * variant->entry || !best->ram)
@@ -115,11 +117,11 @@ static int take_away(struct _test_data_huge *self, char *va, u64 size)
 	u32 val;
 	u64 at;
 
-	if (self->path->enter(&self->dev))
+	if (kit_enter(self->path, &self->dev))
 		return -1;
 	for (at = 0; self->path->leave && at < size; at += SZ_2M)
 		wrong += kit_try_read(va + at, &val);
-	if (self->path->leave && self->path->leave(&self->dev))
+	if (kit_leave(self->path, &self->dev))
 		return -1;
 	return wrong;
 }

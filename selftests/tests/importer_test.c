@@ -43,10 +43,8 @@ FIXTURE_VARIANT(importer) {
 	const char *path;
 };
 
-FIXTURE_VARIANT_ADD(importer, memory_disable) { .path = "memory_disable" };
-FIXTURE_VARIANT_ADD(importer, runtime_pm) { .path = "runtime_pm" };
-FIXTURE_VARIANT_ADD(importer, reset) { .path = "reset" };
-FIXTURE_VARIANT_ADD(importer, hot_reset) { .path = "hot_reset" };
+#define KIT_PATH(_name, ...) FIXTURE_VARIANT_ADD(importer, _name) { .path = #_name };
+#include "path_table.h"
 
 static int map_dmabuf(struct _test_data_importer *self)
 {
@@ -65,11 +63,12 @@ static int map_dmabuf(struct _test_data_importer *self)
 
 FIXTURE_SETUP(importer)
 {
-	char why[80];
+	const char *why;
 
 	kit_open(&self->dev, &self->iommu);
 	self->path = kit_path(variant->path);
-	if (!self->path->can(&self->dev, why, sizeof(why)))
+	why = kit_cannot(self->path, &self->dev);
+	if (why)
 		SKIP(return, "%s", why);
 	self->area = kit_best_area(&self->dev);
 	if (!self->area || !self->area->ram || self->area->size < SZ_128K)
@@ -147,12 +146,12 @@ TEST_F_TIMEOUT(importer, dma_stops_and_goes_on, 120)
 	ASSERT_TRUE(dma_lands(self, 0x11)) TH_LOG("DMA to the BAR of another device does not work");
 
 	if (self->path->leave) {
-		ASSERT_EQ(0, self->path->enter(&self->dev));
+		ASSERT_EQ(0, kit_enter(self->path, &self->dev));
 		dma_into_nothing(self, 0x22);
-		ASSERT_EQ(0, self->path->leave(&self->dev));
+		ASSERT_EQ(0, kit_leave(self->path, &self->dev));
 		EXPECT_TRUE(bar_holds(self, 0x11)) TH_LOG("DMA landed while the BAR was revoked");
 	} else {
-		ASSERT_EQ(0, self->path->enter(&self->dev));
+		ASSERT_EQ(0, kit_enter(self->path, &self->dev));
 	}
 	/* iommufd does not map it again by itself: the user does. */
 	if (!dma_lands(self, 0x33)) {
@@ -179,9 +178,8 @@ TEST_F_TIMEOUT(importer, order_in_the_trace, 60)
 		SKIP(return, "this kernel has no tracepoints of the core patch");
 	}
 	trace_clear(&trace);
-	ASSERT_EQ(0, self->path->enter(&self->dev));
-	if (self->path->leave)
-		ASSERT_EQ(0, self->path->leave(&self->dev));
+	ASSERT_EQ(0, kit_enter(self->path, &self->dev));
+	ASSERT_EQ(0, kit_leave(self->path, &self->dev));
 	n = trace_read(&trace, bdf, 1, syscall(__NR_gettid), ev, TRACE_MAX_EVENTS);
 	trace_stop(&trace);
 	for (i = 0; i < n; i++) {
@@ -212,9 +210,9 @@ TEST_F(importer, mapping_while_revoked_is_refused)
 	if (!self->path->leave)
 		SKIP(return, "not revoked for longer than the call");
 	ASSERT_EQ(0, ioctl(self->iommu->iommufd, IOMMU_IOAS_UNMAP, &unmap));
-	ASSERT_EQ(0, self->path->enter(&self->dev));
+	ASSERT_EQ(0, kit_enter(self->path, &self->dev));
 	EXPECT_NE(0, map_dmabuf(self));
-	ASSERT_EQ(0, self->path->leave(&self->dev));
+	ASSERT_EQ(0, kit_leave(self->path, &self->dev));
 	EXPECT_EQ(0, map_dmabuf(self));
 }
 
@@ -234,9 +232,8 @@ TEST_F(importer, dmabuf_closes_under_the_importer)
 {
 	close(self->dmabuf);
 	EXPECT_TRUE(dma_lands(self, 0x66));
-	ASSERT_EQ(0, self->path->enter(&self->dev));
-	if (self->path->leave)
-		ASSERT_EQ(0, self->path->leave(&self->dev));
+	ASSERT_EQ(0, kit_enter(self->path, &self->dev));
+	ASSERT_EQ(0, kit_leave(self->path, &self->dev));
 }
 
 int main(int argc, char **argv)

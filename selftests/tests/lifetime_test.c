@@ -141,8 +141,8 @@ TEST_F(lifetime, fd_passed_to_another_process)
 	close(go[0]);
 	/* Revoked by one process, seen by the other. */
 	usleep(100000);
-	EXPECT_EQ(0, kit_path("memory_disable")->enter(&self->dev));
-	EXPECT_EQ(0, kit_path("memory_disable")->leave(&self->dev));
+	EXPECT_EQ(0, kit_enter(kit_path("memory_disable"), &self->dev));
+	EXPECT_EQ(0, kit_leave(kit_path("memory_disable"), &self->dev));
 	close(self->dev.vdev->fd);
 	self->dev.vdev->fd = -1;
 	EXPECT_NE(0, try_open(self, &again));
@@ -208,8 +208,8 @@ static int close_in_order(struct _test_data_lifetime *self, const int *order, bo
 	for (i = 0; i < 4; i++) {
 		let_go(self, va, fds, order[i]);
 		if (self->dev.vdev->fd >= 0) {
-			off->enter(&self->dev);
-			off->leave(&self->dev);
+			kit_enter(off, &self->dev);
+			kit_leave(off, &self->dev);
 		}
 	}
 	err = try_open(self, &again);

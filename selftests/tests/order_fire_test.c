@@ -60,13 +60,14 @@ FIXTURE_VARIANT(fire) {
 	const char *path;
 };
 
-FIXTURE_VARIANT_ADD(fire, memory_disable) { .path = "memory_disable" };
-FIXTURE_VARIANT_ADD(fire, d3hot) { .path = "d3hot" };
-FIXTURE_VARIANT_ADD(fire, runtime_pm) { .path = "runtime_pm" };
-FIXTURE_VARIANT_ADD(fire, flr) { .path = "flr" };
-FIXTURE_VARIANT_ADD(fire, reset) { .path = "reset" };
-FIXTURE_VARIANT_ADD(fire, hot_reset) { .path = "hot_reset" };
+#define KIT_PATH(_name, ...) FIXTURE_VARIANT_ADD(fire, _name) { .path = #_name };
+#include "path_table.h"
 FIXTURE_VARIANT_ADD(fire, all) { .path = NULL };
+
+static const char * const names[] = {
+#define KIT_PATH(_name, ...) #_name,
+#include "path_table.h"
+};
 
 /* A word of @area that is the same before and after a reset, and not all-ones. */
 static bool find_word_in(struct _test_data_fire *self, struct kit_area *area)
@@ -159,10 +160,11 @@ static void *mapper_main(void *arg)
 
 FIXTURE_SETUP(fire)
 {
-	char why[80];
+	const char *why;
 
 	kit_open(&self->dev, &self->iommu);
-	if (variant->path && !kit_path(variant->path)->can(&self->dev, why, sizeof(why)))
+	why = variant->path ? kit_cannot(kit_path(variant->path), &self->dev) : NULL;
+	if (why)
 		SKIP(return, "%s", why);
 	if (!find_word(self))
 		SKIP(return, "no register that can be mapped and stays the same over a reset");
@@ -177,7 +179,6 @@ TEST_F_TIMEOUT(fire, readers_see_the_value_or_nothing, 120)
 {
 	unsigned long ok = 0, buses = 0, nobody = 0, other = 0, cycles = 0;
 	double until;
-	char why[80];
 	int i;
 
 	for (i = 0; i < READERS; i++) {
@@ -191,15 +192,14 @@ TEST_F_TIMEOUT(fire, readers_see_the_value_or_nothing, 120)
 	ASSERT_EQ(0, pthread_create(&self->mapper, NULL, mapper_main, self));
 	until = kit_now() + seconds;
 	while (kit_now() < until && cycles < 20000) {
-		for (i = 0; i < kit_nr_paths; i++) {
-			const struct kit_path *path = &kit_paths[i];
+		for (i = 0; i < ARRAY_SIZE(names); i++) {
+			const struct kit_path *path = kit_path(names[i]);
 
-			if (variant->path ? strcmp(path->name, variant->path) :
-			    !path->can(&self->dev, why, sizeof(why)))
+			if (variant->path ? strcmp(path->name, variant->path) != 0 :
+			    kit_cannot(path, &self->dev) != NULL)
 				continue;
-			ASSERT_EQ(0, path->enter(&self->dev));
-			if (path->leave)
-				ASSERT_EQ(0, path->leave(&self->dev));
+			ASSERT_EQ(0, kit_enter(path, &self->dev));
+			ASSERT_EQ(0, kit_leave(path, &self->dev));
 			cycles++;
 		}
 		sched_yield();

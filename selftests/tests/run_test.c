@@ -1,19 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Runs one test program in the guest: its output, a line at a time, and how it
- * ended go to the host as JSON; the kernel's log is told which test is running,
- * so that a report of the kernel can be laid at its door. Nothing a program
- * does can keep the next one from running: it has a time limit and a session
- * of its own.
+ * Runs one test program in the guest. Its output becomes a nested KTAP test, a
+ * line at a time, without the parent's result line: that is the caller's, who
+ * counts (guest/init). The kernel's log is told which test is running, so that
+ * a report of the kernel can be laid at its door. Nothing a program does can
+ * keep the next one from running: it has a time limit and a session of its own.
  *
  * usage: run_test --results FILE [--timeout S] [--suite NAME] [--driver NAME]
  *                 [--device NAME] [--tries N] -- PROGRAM [ARGUMENTS]
  *
  * With --tries a program of which a test was stopped by the harness's own time
- * limit is run again: on a busy host that says nothing about the kernel.
+ * limit is run again: on a busy host that says nothing about the kernel. Only
+ * the last run is in the results.
+ *
+ * Exit status: 0 when the program has passed, 4 when all of it was skipped,
+ * 1 when it has failed in any way, 2 when it could not be tried.
+ *
+ *	  KTAP version 1
+ *	  # Subtest: bar_mapping vfio-pci igb
+ *	  # kit: suite bar_mapping driver vfio-pci device igb
+ *	  1..2
+ *	  ok 1 shape.memory_disable.one_page_each
+ *	  ok 2 shape.d3hot.one_page_each # SKIP no power management capability
+ *	# kit: seconds 1.2 status 0 signal 0 timeout 0
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -28,8 +41,11 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *suite, *driver = "", *device = "", *results = "/dev/stdout";
+static const char *suite, *driver = "-", *device = "-", *results = "/dev/stdout";
 static FILE *out;
+static char name[256];		/* suite, driver and device, as far as there are any */
+static bool starved;		/* stopped by the harness, which may try again */
+static int passed, failed, skipped, planned;
 
 static double now(void)
 {
@@ -45,39 +61,40 @@ static void say_in_log(const char *what)
 	char line[200];
 
 	/* Not by dprintf(), which asks for the position, which /dev/kmsg has not. */
-	len = snprintf(line, sizeof(line), "<6>kit: %s %s %s %s\n", what, suite, driver, device);
+	len = snprintf(line, sizeof(line), "<6>kit: %s %s\n", what, name);
 	if (fd < 0 || write(fd, line, len) != len)
 		fprintf(stderr, "run_test: error: /dev/kmsg: %s\n", strerror(errno));
 	if (fd >= 0)
 		close(fd);
 }
 
-static void put_string(const char *s)
+/* What is no line of KTAP becomes a diagnostic one. */
+static void line_out(char *line)
 {
-	fputc('"', out);
-	for (; *s; s++) {
-		unsigned char c = *s;
+	bool not_ok = !strncmp(line, "not ok ", 7), ok = !strncmp(line, "ok ", 3);
+	int plan;
+	char *c;
 
-		if (c == '"' || c == '\\')
-			fprintf(out, "\\%c", c);
-		else if (c < 0x20 || c >= 0x7f)
-			fprintf(out, "\\u%04x", c);
-		else
-			fputc(c, out);
+	for (c = line; *c; c++) {
+		if (!isprint((unsigned char)*c) && *c != '\t')
+			*c = '?';
 	}
-	fputc('"', out);
-}
-
-static bool starved;
-
-static void line_out(const char *line)
-{
+	if (!strncmp(line, "TAP version ", 12) || !strncmp(line, "KTAP version ", 13))
+		return;
+	if (sscanf(line, "1..%d", &plan) == 1)
+		planned = plan;
+	else if (not_ok)
+		failed++;
+	else if (ok && strstr(line, "# SKIP"))
+		skipped++;
+	else if (ok)
+		passed++;
+	else if (*line != '#')
+		fputs("  #", out);
 	/* The kernel's harness gives each test 30 s, however slow the machine. */
 	if (strstr(line, "Test terminated by timeout"))
 		starved = true;
-	fputs("{\"type\":\"tap\",\"line\":", out);
-	put_string(line);
-	fputs("}\n", out);
+	fprintf(out, "  %s\n", line);
 	fflush(out);
 }
 
@@ -143,19 +160,26 @@ static void kill_session(pid_t session)
 	}
 }
 
-static int run(char **argv, double limit)
+/* How a program has come to its end. */
+struct end {
+	double seconds;
+	int status;
+	bool timeout;
+};
+
+static bool run(char **argv, double limit, struct end *end)
 {
 	double start = now(), left;
-	bool timeout = false;
-	struct pollfd pfd;
 	int pipefd[2], status;
+	struct pollfd pfd;
 	pid_t pid;
 
+	*end = (struct end){ 0 };
 	if (pipe2(pipefd, O_CLOEXEC))
-		return -1;
+		return false;
 	pid = fork();
 	if (pid < 0)
-		return -1;
+		return false;
 	if (!pid) {
 		setsid();
 		dup2(pipefd[1], 1);
@@ -169,8 +193,8 @@ static int run(char **argv, double limit)
 	pfd = (struct pollfd){ .fd = pipefd[0], .events = POLLIN };
 	for (;;) {
 		left = start + limit - now();
-		if (left <= 0 && !timeout) {
-			timeout = true;
+		if (left <= 0 && !end->timeout) {
+			end->timeout = true;
 			kill_session(pid);
 			/* What is stuck in the kernel keeps the pipe open. */
 			limit += 10;
@@ -186,35 +210,45 @@ static int run(char **argv, double limit)
 			goto ended;
 		}
 	}
-	if (waitpid(pid, &status, timeout ? WNOHANG : 0) != pid)
+	if (waitpid(pid, &status, end->timeout ? WNOHANG : 0) != pid)
 		status = SIGKILL;
 ended:
 	kill_session(pid);
-	fprintf(out, "{\"type\":\"end\",\"status\":%d,\"signal\":%d,",
-		WIFEXITED(status) ? WEXITSTATUS(status) : -1,
-		WIFSIGNALED(status) ? WTERMSIG(status) : 0);
-	fprintf(out, "\"timeout\":%s,\"seconds\":%.1f}\n", timeout ? "true" : "false",
-		now() - start);
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+	close(pipefd[0]);
+	end->status = status;
+	end->seconds = now() - start;
+	return true;
 }
 
 static void put_begin(void)
 {
-	fputs("{\"type\":\"begin-test\",\"suite\":", out);
-	put_string(suite);
-	fputs(",\"driver\":", out);
-	put_string(driver);
-	fputs(",\"device\":", out);
-	put_string(device);
-	fputs("}\n", out);
+	fprintf(out, "  KTAP version 1\n  # Subtest: %s\n", name);
+	fprintf(out, "  # kit: suite %s driver %s device %s\n", suite, driver, device);
 	fflush(out);
-	say_in_log("begin");
+}
+
+/* All planned tests have a result, none failed, and the program says so too. */
+static int verdict(const struct end *end)
+{
+	int code = WIFEXITED(end->status) ? WEXITSTATUS(end->status) : -1;
+
+	if (end->timeout || failed || passed + skipped < planned)
+		return 1;
+	if (code == 4 || (!code && planned == 0 && !passed))
+		return 4;
+	if (code || !(passed + skipped))
+		return 1;
+	return 0;
 }
 
 int main(int argc, char **argv)
 {
+	char *kept = NULL;
 	double limit = 60;
-	int i, rc, tries = 1;
+	struct end end = { 0 };
+	size_t len = 0;
+	int i, rc, tries = 1, try = 0;
+	FILE *file;
 
 	for (i = 1; i + 1 < argc && strcmp(argv[i], "--"); i += 2) {
 		if (!strcmp(argv[i], "--results"))
@@ -236,22 +270,45 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: run_test --results FILE [--timeout S] [--suite NAME]\n");
 		fprintf(stderr, "                [--driver NAME] [--device NAME] [--tries N]\n");
 		fprintf(stderr, "                -- PROGRAM [ARGUMENTS]\n");
-		return 1;
+		return 2;
 	}
 	argv += i + 1;
 	if (!suite)
 		suite = basename(strdup(argv[0]));
-	out = fopen(results, "ae");
-	if (!out) {
+	snprintf(name, sizeof(name), "%s%s%s%s%s", suite, strcmp(driver, "-") ? " " : "",
+		 strcmp(driver, "-") ? driver : "", strcmp(device, "-") ? " " : "",
+		 strcmp(device, "-") ? device : "");
+	file = fopen(results, "ae");
+	if (!file) {
 		fprintf(stderr, "run_test: error: %s: %s\n", results, strerror(errno));
-		return 1;
+		return 2;
 	}
+	/* The beginning at once: it tells what ran when the guest dies. */
+	out = file;
+	put_begin();
 	do {
 		starved = false;
-		put_begin();
-		rc = run(argv, limit);
+		passed = failed = skipped = 0;
+		planned = -1;
+		/* Kept back as long as another try may take its place. */
+		out = ++try < tries ? open_memstream(&kept, &len) : file;
+		say_in_log("begin");
+		rc = out && run(argv, limit, &end) ? verdict(&end) : 2;
 		say_in_log("end");
-	} while (starved && --tries > 0);
-	fclose(out);
-	return rc < 0 ? 1 : rc;
+		if (out && out != file) {
+			fclose(out);
+			if (!starved)
+				fwrite(kept, 1, len, file);
+			free(kept);
+		}
+	} while (rc != 2 && starved && try < tries);
+	if (rc == 2)
+		fprintf(file, "# kit: run_test: %s\n", strerror(errno));
+	if (try > 1)
+		fprintf(file, "# kit: tries %d\n", try);
+	fprintf(file, "# kit: seconds %.1f status %d signal %d timeout %d\n", end.seconds,
+		WIFEXITED(end.status) ? WEXITSTATUS(end.status) : -1,
+		WIFSIGNALED(end.status) ? WTERMSIG(end.status) : 0, end.timeout);
+	fclose(file);
+	return rc;
 }

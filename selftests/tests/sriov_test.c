@@ -133,21 +133,22 @@ static void take_away(struct __test_metadata *_metadata, struct _test_data_vf *s
 	const struct kit_path *path = kit_path(name);
 	char *last = self->va + self->area->size - KIT_PAGE_SIZE;
 	long faults;
-	char why[80];
+	const char *why;
 	u32 val;
 	int i;
 
-	if (!path->can(&self->dev, why, sizeof(why)))
+	why = kit_cannot(path, &self->dev);
+	if (why)
 		SKIP(return, "%s", why);
 	for (i = 0; i < 2; i++) {
 		ASSERT_TRUE(kit_try_read(self->va, &val));
 		ASSERT_TRUE(kit_try_read(last, &val));
-		ASSERT_EQ(0, path->enter(&self->dev));
+		ASSERT_EQ(0, kit_enter(path, &self->dev));
 		if (path->leave) {
 			EXPECT_FALSE(kit_try_read(self->va, &val));
 			EXPECT_FALSE(kit_try_read(last, &val));
 			EXPECT_FALSE(child_reads(self));
-			ASSERT_EQ(0, path->leave(&self->dev));
+			ASSERT_EQ(0, kit_leave(path, &self->dev));
 		}
 		EXPECT_TRUE(kit_read_faults(self->va, &faults));
 		EXPECT_LT(0, faults) TH_LOG("its PTE was not gone");
@@ -159,7 +160,7 @@ static void take_away(struct __test_metadata *_metadata, struct _test_data_vf *s
 TEST_F_TIMEOUT(vf, d3hot, 60) { take_away(_metadata, self, "d3hot"); }
 TEST_F_TIMEOUT(vf, runtime_pm, 60) { take_away(_metadata, self, "runtime_pm"); }
 TEST_F_TIMEOUT(vf, flr, 60) { take_away(_metadata, self, "flr"); }
-TEST_F_TIMEOUT(vf, reset, 60) { take_away(_metadata, self, "reset"); }
+TEST_F_TIMEOUT(vf, device_reset, 60) { take_away(_metadata, self, "device_reset"); }
 TEST_F_TIMEOUT(vf, hot_reset, 60) { take_away(_metadata, self, "hot_reset"); }
 
 /* The PF has the memory enable of its VFs; the bit in PCI_COMMAND is not there. */
@@ -168,10 +169,10 @@ TEST_F_TIMEOUT(vf, memory_disable_means_nothing, 60)
 	const struct kit_path *path = kit_path("memory_disable");
 	u32 val;
 
-	ASSERT_EQ(0, path->enter(&self->dev));
+	ASSERT_EQ(0, kit_enter(path, &self->dev));
 	EXPECT_TRUE(kit_try_read(self->va, &val));
 	EXPECT_TRUE(child_reads(self));
-	ASSERT_EQ(0, path->leave(&self->dev));
+	ASSERT_EQ(0, kit_leave(path, &self->dev));
 	EXPECT_TRUE(kit_try_read(self->va, &val));
 }
 

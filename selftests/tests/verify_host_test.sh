@@ -1,9 +1,20 @@
+#!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=dash disable=SC2154
 #
-# What scripts/gates/check-verify-host --guest does in its guest; sourced by init, with
-# the addresses of three devices in $free (no driver), $disk and $net.
+# Test verify-host with real drivers: what it refuses, and that it puts back what
+# it took, however it ends.
+#
+# usage: verify_host_test.sh FREE DISK NET
+#
+# In the guest of scripts/gates/check-verify-host --guest. The arguments are the
+# addresses of a device without a driver, of an NVMe disk and of an igb. The
+# cells of a whole run go to $CELLS. In /kit: verify-host, vfio_conformance and
+# wrapper-vfio-pci.ko.
 
+# shellcheck source=/dev/null
+. "$(dirname "$0")/ktap_helpers.sh"
+
+free=$1 disk=$2 net=$3
 pci=/sys/bus/pci/devices
 state=/tmp/vfio-kit-verify-host
 log=/tmp/log
@@ -15,12 +26,11 @@ now() {
 # verdict WHAT: after the check that was the last command.
 verdict() {
 	if [ $? -eq 0 ]; then
-		result "ok|$1"
+		ktap_test_pass "$1"
 	else
-		result "not ok|$1"
-		tail -n 20 "$log" | while read -r line; do result "text|$1|$line"; done
+		tail -n 40 "$log"
+		ktap_test_fail "$1"
 	fi
-	tail -n 40 "$log"
 }
 verify_host() { /kit/verify-host --program /kit/vfio_conformance --out /tmp/out "$@"; }
 # refused WHAT TEXT BDF: with one line, and as it was.
@@ -36,7 +46,7 @@ worked() {
 	shift 2
 	was=$(now "$bdf")
 	verify_host --yes "$@" "$bdf" >"$log" 2>&1 </dev/null &&
-		grep -q '"type":"end","devices":1,"bad":0' /tmp/out/results.jsonl &&
+		grep -q '"type":"end","devices":1,"bad":0' /tmp/out/cells.jsonl &&
 		[ "$(now "$bdf")" = "$was" ] && [ ! -e "$state" ]
 	verdict "$what"
 }
@@ -62,12 +72,15 @@ killed() {
 	sleep 2
 	echo "was '$was', when killed '$during', is '$(now "$3")'" >>"$log"
 	# It has not come to its end by itself.
-	[ "$(now "$3")" = "$was" ] && [ ! -e "$state" ] && ! grep -q '"type":"end"' /tmp/out/results.jsonl &&
+	[ "$(now "$3")" = "$was" ] && [ ! -e "$state" ] && ! grep -q '"type":"end"' /tmp/out/cells.jsonl &&
 		! pidof vfio_conformance >/dev/null &&
 		[ -z "$(ls /sys/kernel/tracing/instances)" ] &&
 		{ [ "$4" != program ] || [ "$during" != "$was" ]; }
 	verdict "$1"
 }
+
+ktap_print_header
+ktap_set_plan 19
 
 # The interface that belongs to the network card.
 eth=$(ls "$pci/$net/net")
@@ -91,7 +104,7 @@ tail -f - <"$node" >/dev/null &
 reader=$!
 refused "an open disk" "is open: process $reader (tail)" "$disk"
 kill "$reader"
-worked "a disk that nobody uses" "$disk" --paths memory-disable,reset,close
+worked "a disk that nobody uses" "$disk" --paths memory_disable,device_reset,close
 [ -b "$node" ]
 verdict "the disk is there again"
 
@@ -101,14 +114,14 @@ ifconfig "$eth" down
 sleep 1
 echo auto >"$pci/$net/power/control"
 worked "a network card that is down, all paths" "$net"
-while read -r line; do result "result|$line"; done </tmp/out/results.jsonl
+cat /tmp/out/cells.jsonl >"$CELLS"
 [ -d "$pci/$net/net/$eth" ]
 verdict "the interface is there again"
-worked "with the module of a variant" "$net" --variant /kit/wrapper-vfio-pci.ko --paths memory-disable,edges
+worked "with the module of a variant" "$net" --variant /kit/wrapper-vfio-pci.ko --paths memory_disable,hidden
 [ ! -d /sys/module/wrapper_vfio_pci ]
 verdict "the module is gone again"
 echo vfio-pci >"$pci/$free/driver_override"
-worked "a device without a driver, with an override" "$free" --paths memory-disable,hot-reset
+worked "a device without a driver, with an override" "$free" --paths memory_disable,hot_reset
 
 killed "killed by SIGTERM in the middle" TERM "$net" program
 killed "killed by SIGHUP in the middle" HUP "$net" program
@@ -127,3 +140,4 @@ sleep 4
 refused "after a run that was not put back" "--restore" "$free"
 /kit/verify-host --restore >"$log" 2>&1 && [ "$(now "$net")" = "$before" ] && [ ! -e "$state" ]
 verdict "--restore after the watcher was killed too"
+ktap_finished

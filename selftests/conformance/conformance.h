@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the parts of the conformance program share: a cell, which is one path on
+ * one device, and what is checked of it.
+ *
+ * Copyright (C) 2026 The VFIO variant-driver kit authors
+ */
+#ifndef VFIO_KIT_CONFORMANCE_H
+#define VFIO_KIT_CONFORMANCE_H
+
+#include <stdio.h>
+
+#include "paths.h"
+#include "trace.h"
+
+#define MAX_CHECKS	48
+
+enum status { ST_OK, ST_FAIL, ST_SKIP, ST_DIED };
+
+/* The checks; their names and titles are in results.c. */
+enum check_id {
+	CK_ZAP, CK_ACCESS, CK_REFAULT, CK_ORDER, CK_IMPORTERS, CK_MAPPING, CK_SILENT, CK_IDS
+};
+
+struct check {
+	enum check_id id;
+	enum status status;
+	const char *rule;
+	char text[200];
+};
+
+struct cell {
+	const struct kit_path *path;
+	struct kit_dev dev;
+	struct kit_set set;		/* dev, and what the path needs besides */
+	struct kit_hammer hammer[2];	/* of DMABUFs, of what is mapped by hand */
+	struct check check[MAX_CHECKS];
+	int checks;
+	struct ev ev[TRACE_MAX_EVENTS];
+	int in, evs;			/* events on the way in; in all */
+	double start, begin, middle, end;
+	int kmsg;
+};
+
+struct target {
+	char driver[64], bdf[16], label[64], paths[160];
+};
+
+struct options {
+	bool emulated;		/* the devices may be written to anywhere */
+	int timeout;		/* seconds, for a cell */
+	const struct target *target;	/* of this process */
+	struct trace trace;		/* ... likewise */
+};
+
+extern struct options opt;
+
+/* cell.c */
+void __printf(5, 6) check(struct cell *cell, enum check_id id, enum status status,
+			  const char *rule, const char *fmt, ...);
+bool by_hand(const struct kit_page *page);
+void prepare_devs(struct cell *cell);
+void read_events(struct cell *cell);
+void hammers_start(struct cell *cell);
+bool hammers_wait(struct cell *cell, double seconds);
+void hammers_stop(struct cell *cell);
+
+/* checks.c */
+void check_gone(struct cell *cell);
+void check_new_mappings(struct cell *cell);
+void check_back(struct cell *cell, bool was_reset);
+void check_reader(struct cell *cell, double from, double to);
+void check_order(struct cell *cell, const struct ev *ev, int n, const char *order, bool out);
+void check_mapping(struct cell *cell);
+void check_importers(struct cell *cell);
+
+/* kernel_log.c */
+int kernel_log_rules(const char *file);
+void kernel_log_open(struct cell *cell);
+void check_silent(struct cell *cell);
+
+/* The rows: path.c, close.c, hidden.c */
+void run_path(struct cell *cell);
+void run_close(struct cell *cell);
+void run_hidden(struct cell *cell);
+
+/* results.c */
+int results_open(const char *file);
+void results_put(const char *line, size_t len);
+void results_vocabulary(void);
+void results_progress(const struct kit_path *path);
+void results_plain(const struct kit_path *path, enum status status, const char *why);
+void results_end(int devices, int bad);
+
+/* The line of a cell that has run, to @f: is it ok? */
+bool results_cell(FILE *f, const struct cell *cell);
+
+#endif /* VFIO_KIT_CONFORMANCE_H */

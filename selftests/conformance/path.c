@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The row of every path that has an enter(): take the BARs away, look, give them
+ * back, look again.
+ *
+ * Copyright (C) 2026 The VFIO variant-driver kit authors
+ */
+#include "conformance.h"
+
+/* From the first touch until it was done, or until the way out began. */
+static void touched(struct cell *cell, double *from, double *to)
+{
+	int i = order_first_touch(cell->ev, cell->in, cell->path->order);
+
+	*from = i < 0 ? cell->middle : cell->ev[i].t;
+	*to = cell->middle;
+	for (i = cell->in - 1; i >= 0 && !cell->path->leave; i--) {
+		if (cell->ev[i].kind == EV_RESET_DONE) {
+			*to = cell->ev[i].t;
+			break;
+		}
+	}
+}
+
+void run_path(struct cell *cell)
+{
+	const struct kit_path *path = cell->path;
+	double from, to;
+	int err;
+
+	prepare_devs(cell);
+	if (path->prepare)
+		path->prepare(&cell->set);
+	hammers_start(cell);
+	hammers_wait(cell, 2);
+	trace_clear(&opt.trace);
+
+	cell->begin = kit_now();
+	err = path->enter(&cell->set);
+	cell->middle = kit_now();
+	if (err) {
+		check(cell, CK_ORDER, ST_FAIL, "C3", "the request failed: %s", strerror(-err));
+		goto stop;
+	}
+	read_events(cell);
+	cell->in = cell->evs;
+	if (path->leave) {
+		check_gone(cell);
+		check_new_mappings(cell);
+		hammers_wait(cell, 2);
+		cell->middle = kit_now();
+		err = path->leave(&cell->set);
+		if (err) {
+			check(cell, CK_ORDER, ST_FAIL, "C3", "the way back failed: %s",
+			      strerror(-err));
+			goto stop;
+		}
+		read_events(cell);
+	}
+	cell->end = kit_now();
+	check_order(cell, cell->ev, cell->in, path->order, false);
+	if (path->leave)
+		check_order(cell, cell->ev + cell->in, cell->evs - cell->in, path->leave_order,
+			    true);
+	check_back(cell, !path->leave);
+	if (!hammers_wait(cell, 5))
+		check(cell, CK_REFAULT, ST_FAIL, "C3", "the reading thread hangs");
+	hammers_stop(cell);
+	touched(cell, &from, &to);
+	check_reader(cell, from, to);
+	check_mapping(cell);
+	check_importers(cell);
+	return;
+stop:
+	hammers_stop(cell);
+}

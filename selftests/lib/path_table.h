@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The table of paths: every way in which a device's BARs are taken away, one
+ * row each. A new path is a new row here, with its functions in paths.c.
+ *
+ * Copyright (C) 2026 The VFIO variant-driver kit authors
+ *
+ * This file has no include guard. Who includes it defines what a row becomes,
+ * and both macros are undefined at its end:
+ *
+ *	KIT_PATH(name, title, ...)	   a path of one device, by its enter()
+ *					   and leave(): the conformance program
+ *					   drives it, and fixtures of the
+ *					   selftests have a variant of its name
+ *	KIT_CELL(name, title, run, ...)	   a row of the conformance program only,
+ *					   made by the function run() there
+ *
+ * The name is what every program, option, report and page calls the path, and
+ * what kunit/paths.c calls it. The rest are initialisers of struct kit_path.
+ */
+#ifndef KIT_PATH
+#define KIT_PATH(...)
+#endif
+#ifndef KIT_CELL
+#define KIT_CELL(...)
+#endif
+
+KIT_PATH(memory_disable, "memory disable (PCI_COMMAND)",
+	 .enter = memory_off, .leave = memory_on,
+	 .order = "zap revoke mem-off", .leave_order = "mem-on unrevoke")
+
+KIT_PATH(d3hot, "D3hot and back (PMCSR)",
+	 .cannot = no_pm, .enter = enter_d3hot, .leave = leave_d3hot,
+	 .order = "zap revoke d3", .leave_order = "d0 unrevoke")
+
+KIT_PATH(runtime_pm, "runtime PM entry and exit",
+	 .cannot = no_runtime_pm, .enter = runtime_enter, .leave = runtime_leave,
+	 .order = "zap revoke suspend", .leave_order = "resume unrevoke")
+
+KIT_PATH(flr, "FLR (PCI Express capability)",
+	 .cannot = no_flr, .enter = flr, .order = "zap revoke reset unrevoke")
+
+KIT_CELL(af_flr, "FLR (AF capability)", run_path,
+	 .no_device = "no device that QEMU emulates has an AF capability; KUnit covers this path",
+	 .cannot = no_af_flr, .enter = af_flr, .order = "zap revoke reset unrevoke")
+
+KIT_PATH(device_reset, "VFIO_DEVICE_RESET",
+	 .cannot = no_reset, .enter = device_reset,
+	 .order = "zap d0 revoke reset unrevoke")
+
+KIT_PATH(device_reset_d3hot, "VFIO_DEVICE_RESET from D3hot",
+	 .cannot = no_reset_or_pm, .prepare = sleep_first, .enter = device_reset,
+	 .order = "zap d0 revoke reset unrevoke")
+
+KIT_PATH(hot_reset, "hot reset, one device",
+	 .cannot = not_alone, .enter = hot_reset,
+	 .order = "zap d0 revoke reset unrevoke")
+
+KIT_CELL(hot_reset_slot, "hot reset, multi-function slot", run_path,
+	 .cannot = no_slot, .prepare = sleep_one_first, .enter = hot_reset,
+	 .order = "zap d0 revoke reset unrevoke")
+
+KIT_CELL(close, "close with a live mapping", run_close)
+
+KIT_CELL(hidden, "hidden parts of regions", run_hidden, .any_region = true)
+
+#undef KIT_PATH
+#undef KIT_CELL

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The paths by which the BARs of a device are taken away from user space, and
+ * given back. The rows are in path_table.h.
+ *
+ * Copyright (C) 2026 The VFIO variant-driver kit authors
+ */
+#ifndef VFIO_KIT_PATHS_H
+#define VFIO_KIT_PATHS_H
+
+#include "device.h"
+#include "order.h"
+
+/*
+ * The open devices that a path is taken on. dev[0] is the one under test; a
+ * path that needs more (a slot, a PF and its VF) adds them in its cannot().
+ */
+struct kit_set {
+	struct kit_dev *dev[EV_MAX_DEVS];
+	int devs;
+	struct iommu *iommu;	/* where more devices are opened */
+	const char *driver;	/* which those have to be bound to, or NULL */
+	char why[160];
+};
+
+struct kit_path {
+	const char *name, *title;
+
+	/* Why no device that QEMU emulates can do it; NULL if one can. */
+	const char *no_device;
+
+	/*
+	 * What the set cannot do, in set->why, or NULL. A path of several
+	 * devices opens the others here: whether they can be opened decides.
+	 */
+	const char *(*cannot)(struct kit_set *set);
+
+	/* Bring the set into the state in which the path starts. */
+	void (*prepare)(struct kit_set *set);
+
+	/* Take the BARs away: 0 or -errno. */
+	int (*enter)(struct kit_set *set);
+
+	/* Give them back. NULL: enter() returns with a usable device. */
+	int (*leave)(struct kit_set *set);
+
+	/* The events that enter() and leave() must cause; see order.h. */
+	const char *order, *leave_order;
+
+	/* It makes sense for a device without any region that can be mapped. */
+	bool any_region;
+
+	/* Taken only when it is named: what the kernel does not promise yet. */
+	bool named_only;
+};
+
+extern const struct kit_path kit_paths[];
+extern const int kit_nr_paths;
+
+/* The row called @name; the program ends if there is none. */
+const struct kit_path *kit_path(const char *name);
+
+/* Close the devices that cannot() has opened. */
+void kit_set_close_others(struct kit_set *set);
+
+/* For one device. kit_cannot(): NULL, or why; valid until the next call. */
+const char *kit_cannot(const struct kit_path *path, struct kit_dev *dev);
+int kit_enter(const struct kit_path *path, struct kit_dev *dev);
+int kit_leave(const struct kit_path *path, struct kit_dev *dev);
+
+/* VFIO_DEVICE_RESET and hot reset, again while the kernel says "try again". */
+int kit_reset(struct kit_dev *dev);
+int kit_hot_reset(struct kit_dev *dev);
+
+#endif /* VFIO_KIT_PATHS_H */
