@@ -53,63 +53,38 @@ static void vpk_import(struct kunit *test, struct vpk_importing *on,
 	vpk_log_clear(on->host);
 }
 
-static int vpk_do_memory(struct vpk_function *fn)
-{
-	return vpk_memory(fn, false);
-}
-
-static int vpk_do_d3(struct vpk_function *fn)
-{
-	return vpk_power(fn, PCI_D3hot);
-}
-
-static int vpk_do_flr(struct vpk_function *fn)
-{
-	return vpk_config_write(fn, VPK_EXP_POS + PCI_EXP_DEVCTL,
-				PCI_EXP_DEVCTL_BCR_FLR, 2) == 2 ? 0 : -EIO;
-}
-
-static int vpk_do_runtime(struct vpk_function *fn)
-{
-	return vpk_low_power(fn, true);
-}
-
-static int vpk_do_reset(struct vpk_function *fn)
-{
-	return vpk_reset(fn);
-}
-
+/* A path, and what the log must hold when there is an importer. */
 struct vpk_import_case {
-	const char *name;
-	int (*revoke)(struct vpk_function *fn);
+	const char *path;
 	const char *order;
 };
 
 static const struct vpk_import_case vpk_import_cases[] = {
-	{ "memory_disable", vpk_do_memory,
+	{ "memory_disable",
 	  "zap invalidate release revoke mem-off" },
-	{ "d3hot", vpk_do_d3,
+	{ "d3hot",
 	  "zap invalidate release revoke d3" },
-	{ "flr", vpk_do_flr,
+	{ "runtime_pm",
+	  "zap invalidate release revoke d3" },
+	{ "flr",
 	  "zap invalidate release revoke mem-off flr mem-on unrevoke" },
-	{ "runtime_pm", vpk_do_runtime,
-	  "zap invalidate release revoke d3" },
-	{ "device_reset", vpk_do_reset,
+	{ "device_reset",
 	  "zap invalidate release revoke mem-off flr mem-on unrevoke" },
 };
 
-KUNIT_ARRAY_PARAM_DESC(vpk_import, vpk_import_cases, name);
+KUNIT_ARRAY_PARAM_DESC(vpk_import, vpk_import_cases, path);
 
 /* C3: an importer is told after the zap, in D0, with memory enabled. */
 static void importer_order(struct kunit *test)
 {
-	const struct vpk_import_case *path = test->param_value;
+	const struct vpk_import_case *param = test->param_value;
+	const struct vpk_path *path = vpk_path_find(test, param->path);
 	const struct vpk_event *event;
 	struct vpk_importing on = {};
 
 	vpk_import(test, &on, 1);
 	KUNIT_EXPECT_EQ(test, path->revoke(on.fn[0]), 0);
-	VPK_EXPECT_ORDER(test, on.host, path->order);
+	VPK_EXPECT_ORDER(test, on.host, param->order);
 	KUNIT_EXPECT_FALSE(test, vpk_importer_mapped(on.importer[0]));
 	event = vpk_log_find(on.host, VPK_INVALIDATE, 0);
 	KUNIT_ASSERT_NOT_NULL(test, event);
@@ -125,7 +100,8 @@ static void importer_order(struct kunit *test)
 /* C3: the same, and a slow importer is waited for while users stay out. */
 static void importer_is_slow(struct kunit *test)
 {
-	const struct vpk_import_case *path = test->param_value;
+	const struct vpk_import_case *param = test->param_value;
+	const struct vpk_path *path = vpk_path_find(test, param->path);
 	struct vpk_importing on = {};
 	struct vpk_reader *reader;
 	const struct vpk_event *event;
@@ -134,7 +110,7 @@ static void importer_is_slow(struct kunit *test)
 	vpk_importer_slow(on.importer[0], 50);
 	reader = vpk_reader_start(test, on.map[0], 0);
 	KUNIT_EXPECT_EQ(test, path->revoke(on.fn[0]), 0);
-	VPK_EXPECT_ORDER(test, on.host, path->order);
+	VPK_EXPECT_ORDER(test, on.host, param->order);
 	event = vpk_log_find(on.host, VPK_RELEASE, 0);
 	KUNIT_ASSERT_NOT_NULL(test, event);
 	KUNIT_EXPECT_FALSE_MSG(test, event->d3, "let go in D3hot");

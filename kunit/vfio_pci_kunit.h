@@ -467,6 +467,7 @@ struct sg_table *vpk_importer_sgt(struct vpk_importer *importer);
 /* paths.c: what every driver's mappings have to survive */
 const void *vpk_path_gen_params(struct kunit *test, const void *prev,
 				char *desc);
+const struct vpk_path *vpk_path_find(struct kunit *test, const char *name);
 struct vpk_function *vpk_path_device(struct kunit *test,
 				     const struct vpk_function_config *config,
 				     const char *driver);

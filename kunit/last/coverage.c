@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What gcov has counted in the variants' drivers, on the console: a guest has no
- * file system that scripts/gates/check-coverage could read it from.
+ * Print what gcov has counted in the variants' drivers to the console. A guest
+ * has no file system that scripts/gates/check-coverage could read it from.
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
@@ -15,6 +15,7 @@
 /* As much as one line of the console takes. */
 #define VPK_CHUNK	32
 
+/* Not a check: it prints what check-coverage then takes from the console. */
 static void coverage(struct kunit *test)
 {
 	struct gcov_info *info = NULL;

@@ -24,7 +24,7 @@ from collections import Counter
 
 RESULT = re.compile(r"^ *(not )?ok \d+ (\S+)(.*# SKIP)?", re.M)
 FAILED = re.compile(r"^ {4}not ok \d+ (\w+)", re.M)
-CASE = re.compile(r"/\*((?:[^*]|\*(?!/))*)\*/\s*static void (\w+)\(struct kunit \*")
+CASE = re.compile(r"/\*((?:[^*]|\*(?!/))*)\*/\s*(?:static )?void (\w+)\(struct kunit \*")
 RULES = re.compile(r"([CV]\d+(?:, [CV]\d+)*): ")
 
 
