@@ -152,7 +152,7 @@ def rooms(root: Path) -> dict[str, str]:
 
 def calls(root: Path, known: list[str]) -> set[tuple[str, str]]:
     """(room, another one that a program or a makefile of it names)."""
-    name = re.compile(rf"KIT_ROOT/({'|'.join(known)})\b|(?<![\w./-])({'|'.join(known)})/[\w$*{{-]")
+    name = re.compile(rf"KIT_ROOT/({'|'.join(known)})\b|(?<![\w-])(?<![\w*}}]/)({'|'.join(known)})/[\w$*{{-]")
     out = set()
     for room in known:
         for path in (root / room).rglob("*"):

@@ -102,8 +102,8 @@ def report(v: Verdict, verbose: bool) -> str:
     lines.append("")
     for number, text in enumerate(v.notes, 1):
         lines += wrap(text, f"({number}) ")
-    for (driver, why), devices in v.skipped_drivers.items():
-        lines += wrap(f"{driver}: skipped on {', '.join(devices)}: {why}", "- ")
+    for text in v.not_tried():
+        lines += wrap(text, "- ")
     if r.up is not None and r.off is not None:
         lines.append(f"guest: up after {r.up:.1f} s, off after {r.off:.1f} s; page: {page}")
     else:
