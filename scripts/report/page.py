@@ -54,7 +54,7 @@ def overview(v: Verdict) -> str:
     rows = []
     for row in v.rows:
         marks = [f'<a href="#{row.path.name}">{mark(m.status)}</a>' for m in row.marks]
-        notes = "".join(f'<div class="dim">({n + 1}) {esc(v.notes[n])}</div>' for n in row.notes)
+        notes = f'<span class="dim">{"".join(f"({n + 1})" for n in row.notes)}</span>'
         rows.append(("" if any(m.status == "FAIL" for m in row.marks) else "good",
                      [esc(row.path.title), *marks, notes]))
     return table(["path", *map(esc, v.drivers), ""], rows)
@@ -122,7 +122,8 @@ def page(v: Verdict) -> str:
         lines = [esc(line) for r in v.reports for line in (str(r), *r.after)]
         out.append("<h2>The kernel's console</h2><pre>" + "\n".join(lines) + "</pre>")
     out += ['<input type="checkbox" id="only"> <label for="only">only failures</label><main>', overview(v)]
-    out += [f'<div class="dim good">{esc(text)}</div>' for text in v.not_tried()]
+    notes = [f"({n}) {text}" for n, text in enumerate(v.notes, 1)] + v.not_tried()
+    out += [f'<div class="dim good">{esc(text)}</div>' for text in notes]
     colours = "".join(f'<span style="background:var({c})"></span>{words}' for c, words in KEY)
     out.append('<h2 class="good">Every path, device by device</h2><p class="key dim good">A bar on a line of a '
                f"timeline:{colours}. Times in milliseconds after the request; rows are not to scale.</p>")
