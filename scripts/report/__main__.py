@@ -63,15 +63,8 @@ def run_timeline(args) -> int:
     return 0
 
 
-def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="python3 scripts/report", description=__doc__.splitlines()[0])
-    commands = top.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND")
-
-    def command(name, run, text):
-        sub = commands.add_parser(name, help=text, description=text)
-        sub.set_defaults(run=run)
-        return sub
-
+def add_guests(command) -> None:
+    """What reads the results of guests."""
     sub = command("verify", run_verify, "print and write the verdict of a run of the conformance program")
     sub.add_argument("dir", type=Path, metavar="DIR", help="folder with cells.jsonl and console.log")
     sub.add_argument("--drivers", default="", help="drivers that have to be in it, in the order of the table")
@@ -97,6 +90,8 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("file", type=Path, metavar="FILE")
     sub.add_argument("--suite", default="", help="the suite that ran, for reports that are known")
 
+
+def add_others(command) -> None:
     sub = command("timeline", run_timeline, "draw a timeline as SVG")
     sub.add_argument("file", type=Path, metavar="FILE", help="a timeline; with --record, cells.jsonl")
     sub.add_argument("--record", type=Path, metavar="DIR", help="copy a cell of each path to DIR, for the manual")
@@ -113,9 +108,22 @@ def parser() -> argparse.ArgumentParser:
 
     sub = command("self-test", self_test.run, "test these reports with results that are made up")
     sub.add_argument("--accept", action="store_true", help="take what they print now for right")
-    return top
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python3 scripts/report", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(required=True, metavar="SUBCOMMAND")
+
+    def command(name: str, run, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(run=run)
+        return sub
+
+    add_guests(command)
+    add_others(command)
+    args = parser.parse_args()
+    return args.run(args)
 
 
 if __name__ == "__main__":
-    arguments = parser().parse_args()
-    sys.exit(arguments.run(arguments))
+    sys.exit(main())

@@ -36,7 +36,7 @@ def table(head: list[str], rows: list[tuple[str, list[str]]]) -> str:
 def failure(v: Verdict, f: Failure) -> str:
     head = f"{f.driver}: {f.title}" if f.driver else f.title
     if f.path:
-        head = f'<a href="#{f.path}">{esc(head)}</a> <span class="dim">rule {esc(f.rule or "-")}</span>'
+        head = f'<a href="#{f.path}">{esc(head)}</a> <span class="dim">{esc(f.rule and f"rule {f.rule}")}</span>'
     else:
         head = esc(head)
     out = [f'<div class="failure"><h3>{head}</h3><dl>']
