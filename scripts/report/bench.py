@@ -125,6 +125,11 @@ class Comparison:
     device: str
     targets: list[Target] = field(default_factory=list)
 
+    def __post_init__(self):
+        pair = self.both("config_write", "interrupt_line", 0)
+        self.own = pair[1] - pair[0] if self.driver != PLAIN and None not in pair else 0
+        self.net_of = f", without the {self.own} of its .write" if self.own else ""
+
     def both(self, *key):
         return self.old.get(self.device, *key), self.new.get(self.device, *key)
 
@@ -145,12 +150,6 @@ class Comparison:
             value = pair[1] - pair[0]
             self.add(what, f"{value:+.0f}", f"<= +{limit}", value <= limit, pair, group, value)
 
-    def own_write(self) -> int:
-        """What the driver's own .write costs on its way to the core, in every config
-        write: not the core's, and shown in a row of its own."""
-        pair = self.both("config_write", "interrupt_line", 0)
-        return pair[1] - pair[0] if self.driver != PLAIN and None not in pair else 0
-
     def judge(self) -> list[Target]:
         if self.driver in SAME_AS_PLAIN:
             self.revoke_and_reset()
@@ -162,19 +161,17 @@ class Comparison:
         return self.targets
 
     def net(self, *key):
+        """Without what the driver's own .write costs on its way to the core, in every
+        config write: that is not the core's, and shown in a row of its own."""
         a, b = self.both(*key)
-        return a, None if b is None else b - self.own_write()
-
-    def without(self) -> str:
-        own = self.own_write()
-        return f", without the {own} of its .write" if own else ""
+        return a, None if b is None else b - self.own
 
     def revoke_and_reset(self) -> None:
         for layout, name in REVOKE_LAYOUTS.items():
             self.ratio(f"revoke slope, {name}", 1.005, self.slopes("revoke", layout), "revoke slope")
-            self.more(f"revoke of 1, {name}{self.without()}", 100, self.net("revoke", layout, 1),
-                      f"revoke of one mapping{self.without()}")
-        self.more(f"revoke of nothing{self.without()}", 50, self.net("revoke", "pages_touched", 0))
+            self.more(f"revoke of 1, {name}{self.net_of}", 100, self.net("revoke", layout, 1),
+                      f"revoke of one mapping{self.net_of}")
+        self.more(f"revoke of nothing{self.net_of}", 50, self.net("revoke", "pages_touched", 0))
         self.ratio("RESET slope, one-page maps", 1.005, self.slopes("reset", "pages_touched"), "RESET slope")
         if self.driver == PLAIN:        # see NOTES
             self.more("RESET, 1 mapping", 100, self.both("reset", "pages_touched", 1))
@@ -199,7 +196,7 @@ class Comparison:
         costs = []
         for n in COUNTS:
             pair = self.net("unrevoke", "pages_touched", n)
-            self.ratio(f"unrevoke, {n} maps{self.without()}", 1.01, pair, f"unrevoke{self.without()}")
+            self.ratio(f"unrevoke, {n} maps{self.net_of}", 1.01, pair, f"unrevoke{self.net_of}")
             costs += [pair[1]] if pair[1] is not None else []
         if costs:
             self.ratio("unrevoke, most against fewest maps", 1.01, (min(costs), max(costs)))
