@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import bench_svg
+from rst import rst_table, rst_text
 from table import columns, counts, paint, wrap, write
 
 COUNTS = (0, 1, 16, 256, 1024, 4096)
@@ -303,20 +304,6 @@ def csv_text(old: Run, runs: dict[str, Run]) -> str:
                         b["median"] - a["median"] if a and b else "",
                         *((r[k] if r else "") for r in (a, b) for k in ("min", "max")), some["count"]])
     return out.getvalue()
-
-
-def rst_table(title: str, rows: list) -> list[str]:
-    lines = [f".. list-table:: {title}", "   :header-rows: 1", ""]
-    for row in rows:
-        # A bare dash would begin a list in the cell.
-        cells = [r"\-" if c == "-" else str(c) for c in row]
-        lines += [f"   * - {cells[0]}", *(f"     - {c}" for c in cells[1:])]
-    return lines + [""]
-
-
-def rst_text(made_by: str, tables: list[list[str]]) -> str:
-    lines = [".. SPDX-License-Identifier: GPL-2.0-only", f".. Made from a run of {made_by}.", ""]
-    return "\n".join(lines + [line for t in tables for line in t]).rstrip() + "\n"
 
 
 def manual_tables(old: Run, runs: dict[str, Run], targets: list[Target]) -> list[list[str]]:
