@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Core suite, third part: importers of exported DMABUFs. They are told to let
- * go after the user mappings are gone and while the device is in D0, and the
- * core waits for them (rule C3); C6 and C8 as far as they are about DMABUFs.
+ * Core suite: importers of exported DMABUFs. The core tells them to let go when
+ * the user mappings are gone and while the device is in D0, and waits for them
+ * (rule C3). Rules C6 and C8, as far as they are about DMABUFs.
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
@@ -15,7 +15,7 @@
 
 static const struct vpk_function_config vpk_full = VPK_FULL_CONFIG;
 
-/* Functions 0 and 1 bound and open; function 2 imports. */
+/* Functions 0 and 1 are bound and open; function 2 imports. */
 struct vpk_importing {
 	struct vpk_host *host;
 	struct vpk_function *fn[2];
@@ -53,63 +53,38 @@ static void vpk_import(struct kunit *test, struct vpk_importing *on,
 	vpk_log_clear(on->host);
 }
 
-static int vpk_do_memory(struct vpk_function *fn)
-{
-	return vpk_memory(fn, false);
-}
-
-static int vpk_do_d3(struct vpk_function *fn)
-{
-	return vpk_power(fn, PCI_D3hot);
-}
-
-static int vpk_do_flr(struct vpk_function *fn)
-{
-	return vpk_config_write(fn, VPK_EXP_POS + PCI_EXP_DEVCTL,
-				PCI_EXP_DEVCTL_BCR_FLR, 2) == 2 ? 0 : -EIO;
-}
-
-static int vpk_do_runtime(struct vpk_function *fn)
-{
-	return vpk_low_power(fn, true);
-}
-
-static int vpk_do_reset(struct vpk_function *fn)
-{
-	return vpk_reset(fn);
-}
-
+/* A path, and what the log must hold when there is an importer. */
 struct vpk_import_case {
-	const char *name;
-	int (*revoke)(struct vpk_function *fn);
+	const char *path;
 	const char *order;
 };
 
 static const struct vpk_import_case vpk_import_cases[] = {
-	{ "memory_disable", vpk_do_memory,
+	{ "memory_disable",
 	  "zap invalidate release revoke mem-off" },
-	{ "pmcsr_d3hot", vpk_do_d3,
+	{ "d3hot",
 	  "zap invalidate release revoke d3" },
-	{ "pcie_flr", vpk_do_flr,
+	{ "runtime_pm",
+	  "zap invalidate release revoke d3" },
+	{ "flr",
 	  "zap invalidate release revoke mem-off flr mem-on unrevoke" },
-	{ "runtime_entry", vpk_do_runtime,
-	  "zap invalidate release revoke d3" },
-	{ "device_reset", vpk_do_reset,
+	{ "device_reset",
 	  "zap invalidate release revoke mem-off flr mem-on unrevoke" },
 };
 
-KUNIT_ARRAY_PARAM_DESC(vpk_import, vpk_import_cases, name);
+KUNIT_ARRAY_PARAM_DESC(vpk_import, vpk_import_cases, path);
 
 /* C3: an importer is told after the zap, in D0, with memory enabled. */
-static void vpk_importer_order(struct kunit *test)
+static void importer_order(struct kunit *test)
 {
-	const struct vpk_import_case *path = test->param_value;
+	const struct vpk_import_case *param = test->param_value;
+	const struct vpk_path *path = vpk_path_find(test, param->path);
 	const struct vpk_event *event;
 	struct vpk_importing on = {};
 
 	vpk_import(test, &on, 1);
 	KUNIT_EXPECT_EQ(test, path->revoke(on.fn[0]), 0);
-	VPK_EXPECT_ORDER(test, on.host, path->order);
+	VPK_EXPECT_ORDER(test, on.host, param->order);
 	KUNIT_EXPECT_FALSE(test, vpk_importer_mapped(on.importer[0]));
 	event = vpk_log_find(on.host, VPK_INVALIDATE, 0);
 	KUNIT_ASSERT_NOT_NULL(test, event);
@@ -122,10 +97,11 @@ static void vpk_importer_order(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, event->b, 1, "DMABUFs waited for");
 }
 
-/* C3: the same, and a slow importer is waited for while users stay out. */
-static void vpk_importer_is_slow(struct kunit *test)
+/* C3: the core waits for a slow importer, and users stay out until then. */
+static void importer_is_slow(struct kunit *test)
 {
-	const struct vpk_import_case *path = test->param_value;
+	const struct vpk_import_case *param = test->param_value;
+	const struct vpk_path *path = vpk_path_find(test, param->path);
 	struct vpk_importing on = {};
 	struct vpk_reader *reader;
 	const struct vpk_event *event;
@@ -134,7 +110,7 @@ static void vpk_importer_is_slow(struct kunit *test)
 	vpk_importer_slow(on.importer[0], 50);
 	reader = vpk_reader_start(test, on.map[0], 0);
 	KUNIT_EXPECT_EQ(test, path->revoke(on.fn[0]), 0);
-	VPK_EXPECT_ORDER(test, on.host, path->order);
+	VPK_EXPECT_ORDER(test, on.host, param->order);
 	event = vpk_log_find(on.host, VPK_RELEASE, 0);
 	KUNIT_ASSERT_NOT_NULL(test, event);
 	KUNIT_EXPECT_FALSE_MSG(test, event->d3, "let go in D3hot");
@@ -144,13 +120,13 @@ static void vpk_importer_is_slow(struct kunit *test)
 }
 
 /* C3: hot reset tells the importers of all devices after all zaps, in D0. */
-static void vpk_importer_hot_reset(struct kunit *test)
+static void importer_hot_reset(struct kunit *test)
 {
 	const struct vpk_function_config small = { .bar_size = { SZ_4K } };
 	struct vpk_importing on = {};
 	unsigned int i;
 
-	/* The importing device is in the set as well, so it has to be owned. */
+	/* The importing device is in the set too, so the caller must own it. */
 	on.host = vpk_host_create(test);
 	for (i = 0; i < 2; i++)
 		on.fn[i] = vpk_function_add(test, on.host, &vpk_full);
@@ -176,8 +152,8 @@ static void vpk_importer_hot_reset(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_importer_map(on.importer[1]), 0);
 }
 
-/* A trylock lost in hot reset: no importer has been told anything. */
-static void vpk_importer_trylock(struct kunit *test)
+/* When hot reset fails to take a lock, no importer has been told anything. */
+static void importer_trylock(struct kunit *test)
 {
 	struct vpk_importing on = {};
 	struct vpk_lock_holder *holder;
@@ -194,8 +170,8 @@ static void vpk_importer_trylock(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_importer_mapped(on.importer[1]));
 }
 
-/* A refused reset gives the DMABUF back. */
-static void vpk_importer_reset_refused(struct kunit *test)
+/* After a refused reset the DMABUF can be mapped again. */
+static void importer_reset_refused(struct kunit *test)
 {
 	struct vpk_importing on = {};
 
@@ -208,8 +184,8 @@ static void vpk_importer_reset_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_importer_map(on.importer[0]), 0);
 }
 
-/* Revoked, no mapping is to be had; unrevoked, it is, and nobody was told. */
-static void vpk_importer_revoked(struct kunit *test)
+/* A revoked DMABUF cannot be mapped; an unrevoked one can, without a notice. */
+static void importer_revoked(struct kunit *test)
 {
 	struct vpk_importing on = {};
 	const struct vpk_event *event;
@@ -236,8 +212,8 @@ static void vpk_importer_revoked(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_importer_map(on.importer[0]), 0);
 }
 
-/* C8: an importer that has nothing mapped is no reason to wait. */
-static void vpk_importer_idle(struct kunit *test)
+/* C8: the core does not wait for an importer that has nothing mapped. */
+static void importer_idle(struct kunit *test)
 {
 	struct vpk_importing on = {};
 	const struct vpk_event *event;
@@ -254,8 +230,8 @@ static void vpk_importer_idle(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, event->a, 1);
 }
 
-/* What is exported while memory is disabled is revoked from the start. */
-static void vpk_importer_born_revoked(struct kunit *test)
+/* A DMABUF exported while memory is disabled is revoked from the start. */
+static void importer_born_revoked(struct kunit *test)
 {
 	struct vpk_importing on = {};
 	struct vpk_importer *importer;
@@ -269,8 +245,8 @@ static void vpk_importer_born_revoked(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_importer_map(importer), 0);
 }
 
-/* The importer gets the bus addresses of what was asked for. */
-static void vpk_importer_addresses(struct kunit *test)
+/* The importer gets the bus addresses of the exported range. */
+static void importer_addresses(struct kunit *test)
 {
 	struct vpk_importing on = {};
 	struct sg_table *sgt;
@@ -288,8 +264,8 @@ static void vpk_importer_addresses(struct kunit *test)
 			pci_bus_address(on.fn[0]->pdev, 0) + PAGE_SIZE);
 }
 
-/* Ranges that the BAR does not have are refused. */
-static void vpk_importer_refused(struct kunit *test)
+/* The export refuses ranges that are not in the BAR. */
+static void importer_refused(struct kunit *test)
 {
 	struct vpk_function *fn;
 	struct vfio_region_dma_range beyond = { SZ_64K, SZ_4K };
@@ -312,8 +288,8 @@ static void vpk_importer_refused(struct kunit *test)
 						&good, 1)));
 }
 
-/* Close with a mapped importer: it is told, and waited for. */
-static void vpk_importer_close(struct kunit *test)
+/* Close tells an importer that has a mapping, and waits for it. */
+static void importer_close(struct kunit *test)
 {
 	struct vpk_importing on = {};
 
@@ -333,9 +309,9 @@ static void vpk_importer_close(struct kunit *test)
 /*
  * C6: an O_PATH descriptor pins the dentry of a DMABUF whose struct file is
  * gone. Nothing may look at that file: with KASAN and SLUB_RCU_DEBUG the
- * unpatched core reports a use after free in both steps here.
+ * unpatched core reports a use-after-free in both steps here.
  */
-static void vpk_importer_o_path(struct kunit *test)
+static void importer_o_path(struct kunit *test)
 {
 	const struct vfio_region_dma_range range = { 0, SZ_4K };
 	struct vpk_function *fn;
@@ -368,18 +344,18 @@ static int vpk_importers_init(struct kunit *test)
 }
 
 static struct kunit_case vpk_importers_cases[] = {
-	KUNIT_CASE_PARAM(vpk_importer_order, vpk_import_gen_params),
-	KUNIT_CASE_PARAM(vpk_importer_is_slow, vpk_import_gen_params),
-	KUNIT_CASE(vpk_importer_hot_reset),
-	KUNIT_CASE(vpk_importer_trylock),
-	KUNIT_CASE(vpk_importer_reset_refused),
-	KUNIT_CASE(vpk_importer_revoked),
-	KUNIT_CASE(vpk_importer_idle),
-	KUNIT_CASE(vpk_importer_born_revoked),
-	KUNIT_CASE(vpk_importer_addresses),
-	KUNIT_CASE(vpk_importer_refused),
-	KUNIT_CASE(vpk_importer_close),
-	KUNIT_CASE(vpk_importer_o_path),
+	KUNIT_CASE_PARAM(importer_order, vpk_import_gen_params),
+	KUNIT_CASE_PARAM(importer_is_slow, vpk_import_gen_params),
+	KUNIT_CASE(importer_hot_reset),
+	KUNIT_CASE(importer_trylock),
+	KUNIT_CASE(importer_reset_refused),
+	KUNIT_CASE(importer_revoked),
+	KUNIT_CASE(importer_idle),
+	KUNIT_CASE(importer_born_revoked),
+	KUNIT_CASE(importer_addresses),
+	KUNIT_CASE(importer_refused),
+	KUNIT_CASE(importer_close),
+	KUNIT_CASE(importer_o_path),
 	{}
 };
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Core suite, fifth part: rule V4. A driver that calls remap_pfn_range() in
- * its .mmap loses a race: the VMA enters the address_space only after .mmap
- * has returned, so a revocation in between does not see its PTEs. The race is
- * made certain here: the driver's .mmap itself lets another thread reset the
- * device, and waits for it. What the kit's core offers does not lose it.
+ * Core suite: rule V4. A driver that calls remap_pfn_range() in its .mmap loses
+ * a race. The VMA enters the address_space only after .mmap has returned, so a
+ * revocation in between does not see its PTEs. These tests make the race
+ * certain: the driver's .mmap itself lets another thread reset the device, and
+ * waits for that. The core's helper does not lose the race.
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
@@ -108,7 +108,7 @@ static struct vpk_function *vpk_v4_device(struct kunit *test, struct vpk_v4 *v4)
 	return v4->fn;
 }
 
-/* mmap() of BAR0 as a user process does it, task work included or pending. */
+/* mmap() BAR0 as a user process does, with its task work done or pending. */
 static struct vpk_map *vpk_v4_map(struct kunit *test, struct vpk_v4 *v4)
 {
 	struct vpk_map *map;
@@ -119,7 +119,7 @@ static struct vpk_map *vpk_v4_map(struct kunit *test, struct vpk_v4 *v4)
 }
 
 /* The hole is real: the PTEs of the naive driver survive into the reset. */
-static void vpk_v4_naive_loses(struct kunit *test)
+static void v4_naive_loses(struct kunit *test)
 {
 	struct vpk_v4 v4 = { .naive = true, .race = true };
 	struct vpk_function *fn = vpk_v4_device(test, &v4);
@@ -135,8 +135,8 @@ static void vpk_v4_naive_loses(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
 }
 
-/* The helper: nothing is there in the reset, and it populates afterwards. */
-static void vpk_v4_helper_wins(struct kunit *test)
+/* The helper installs nothing during the reset, and populates afterwards. */
+static void v4_helper_wins(struct kunit *test)
 {
 	struct vpk_v4 v4 = { .race = true };
 	struct vpk_function *fn = vpk_v4_device(test, &v4);
@@ -156,8 +156,8 @@ static void vpk_v4_helper_wins(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pfn, vpk_bar_pfn(fn, 0, PAGE_SIZE));
 }
 
-/* It populates on the way back to user mode, and a revocation finds it. */
-static void vpk_v4_helper_populates(struct kunit *test)
+/* It populates on the way back to user mode, and a revocation zaps that. */
+static void v4_helper_populates(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
 	struct vpk_function *fn = vpk_v4_device(test, &v4);
@@ -178,7 +178,7 @@ static void vpk_v4_helper_populates(struct kunit *test)
 }
 
 /* Memory is disabled between mmap() and the task work: nothing is populated. */
-static void vpk_v4_helper_memory_disabled(struct kunit *test)
+static void v4_helper_memory_disabled(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
 	struct vpk_function *fn = vpk_v4_device(test, &v4);
@@ -193,8 +193,8 @@ static void vpk_v4_helper_memory_disabled(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
 }
 
-/* memory_lock is taken: it is left to .fault, and nobody waits. */
-static void vpk_v4_helper_trylock(struct kunit *test)
+/* It does not wait for a taken memory_lock, but leaves the work to .fault. */
+static void v4_helper_trylock(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
 	struct vpk_function *fn = vpk_v4_device(test, &v4);
@@ -209,8 +209,8 @@ static void vpk_v4_helper_trylock(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
 }
 
-/* Unmapped before the task work runs: it finds nothing to populate. */
-static void vpk_v4_helper_unmapped(struct kunit *test)
+/* If the VMA is gone when the task work runs, it populates nothing. */
+static void v4_helper_unmapped(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
 	struct vpk_function *fn = vpk_v4_device(test, &v4);
@@ -224,8 +224,8 @@ static void vpk_v4_helper_unmapped(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
 }
 
-/* A private mapping is refused: it would be copied on write. */
-static void vpk_v4_helper_private(struct kunit *test)
+/* It refuses a private mapping, which would be copied on write. */
+static void v4_helper_private(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
 	struct vpk_function *fn = vpk_v4_device(test, &v4);
@@ -234,8 +234,8 @@ static void vpk_v4_helper_private(struct kunit *test)
 					   MAP_PRIVATE), -EINVAL);
 }
 
-/* No return to user mode in a kernel thread: .fault does it. */
-static void vpk_v4_helper_kernel_thread(struct kunit *test)
+/* A kernel thread does not return to user mode: .fault does the work. */
+static void v4_helper_kernel_thread(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
 	struct vpk_function *fn = vpk_v4_device(test, &v4);
@@ -247,14 +247,14 @@ static void vpk_v4_helper_kernel_thread(struct kunit *test)
 }
 
 static struct kunit_case vpk_v4_cases[] = {
-	KUNIT_CASE(vpk_v4_naive_loses),
-	KUNIT_CASE(vpk_v4_helper_wins),
-	KUNIT_CASE(vpk_v4_helper_populates),
-	KUNIT_CASE(vpk_v4_helper_memory_disabled),
-	KUNIT_CASE(vpk_v4_helper_trylock),
-	KUNIT_CASE(vpk_v4_helper_unmapped),
-	KUNIT_CASE(vpk_v4_helper_private),
-	KUNIT_CASE(vpk_v4_helper_kernel_thread),
+	KUNIT_CASE(v4_naive_loses),
+	KUNIT_CASE(v4_helper_wins),
+	KUNIT_CASE(v4_helper_populates),
+	KUNIT_CASE(v4_helper_memory_disabled),
+	KUNIT_CASE(v4_helper_trylock),
+	KUNIT_CASE(v4_helper_unmapped),
+	KUNIT_CASE(v4_helper_private),
+	KUNIT_CASE(v4_helper_kernel_thread),
 	{}
 };
 

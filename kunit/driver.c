@@ -191,6 +191,28 @@ void vpk_unbind(struct vpk_function *fn)
 	device_release_driver(&fn->pdev->dev);
 }
 
+/**
+ * vpk_add_id() - give a driver a PCI ID, as new_id in sysfs does
+ * @test: the test
+ * @driver: name of a registered PCI driver
+ * @config: a function with the ID; the driver must not know the ID yet
+ * @data: what the driver's table would have as driver_data
+ *
+ * Context: the test's thread. The ID stays until the driver is unregistered, so
+ * @data must be static.
+ */
+void vpk_add_id(struct kunit *test, const char *driver,
+		const struct vpk_function_config *config, const void *data)
+{
+	struct device_driver *drv = driver_find(driver, &pci_bus_type);
+
+	KUNIT_ASSERT_NOT_NULL(test, drv);
+	KUNIT_ASSERT_EQ(test, pci_add_dynid(to_pci_driver(drv), config->vendor,
+					    config->device, PCI_ANY_ID,
+					    PCI_ANY_ID, 0, 0,
+					    (kernel_ulong_t)data), 0);
+}
+
 /* A function of a driver's that nobody but its module's loader can call. */
 static void *vpk_symbol(struct kunit *test, const char *driver,
 			const char *suffix)

@@ -14,7 +14,7 @@
 static const struct vpk_function_config vpk_full = VPK_FULL_CONFIG;
 
 /* The PCI core finds the function, sizes its BARs and places them. */
-static void vpk_bar_sizing(struct kunit *test)
+static void bar_sizing(struct kunit *test)
 {
 	struct vpk_host *host = vpk_host_create(test);
 	struct vpk_function *fn = vpk_function_add(test, host, &vpk_full);
@@ -33,7 +33,7 @@ static void vpk_bar_sizing(struct kunit *test)
 }
 
 /* Each capability asked for is there, and only those. */
-static void vpk_capabilities(struct kunit *test)
+static void capabilities(struct kunit *test)
 {
 	struct vpk_host *host = vpk_host_create(test);
 	const struct vpk_function_config bare = { .bar_size = { SZ_4K } };
@@ -55,7 +55,7 @@ static void vpk_capabilities(struct kunit *test)
 }
 
 /* PCI_COMMAND_MEMORY comes and goes, and the log sees it. */
-static void vpk_command(struct kunit *test)
+static void command(struct kunit *test)
 {
 	struct vpk_host *host = vpk_host_create(test);
 	struct vpk_function *fn = vpk_function_add(test, host, &vpk_full);
@@ -70,7 +70,7 @@ static void vpk_command(struct kunit *test)
 }
 
 /* D3hot and back keeps the configuration with NoSoftRst, loses it without. */
-static void vpk_power_states(struct kunit *test)
+static void power_states(struct kunit *test)
 {
 	struct vpk_function_config soft = vpk_full;
 	struct vpk_host *host = vpk_host_create(test);
@@ -99,7 +99,7 @@ static void vpk_power_states(struct kunit *test)
 }
 
 /* The PCI core resets a function in the way its capabilities allow. */
-static void vpk_function_resets(struct kunit *test)
+static void function_resets(struct kunit *test)
 {
 	const struct vpk_function_config af = {
 		.bar_size = { SZ_4K }, .af_flr = true,
@@ -121,7 +121,7 @@ static void vpk_function_resets(struct kunit *test)
 }
 
 /* A bus reset is one event, and reaches every function. */
-static void vpk_bus_resets(struct kunit *test)
+static void bus_resets(struct kunit *test)
 {
 	struct vpk_host *host = vpk_host_create(test);
 	struct vpk_function *a = vpk_function_add(test, host, &vpk_full);
@@ -145,7 +145,7 @@ static int vpk_count_pmcsr(const struct vpk_access *access, void *data)
 }
 
 /* Every access can be seen before it has its effect, and can be failed. */
-static void vpk_observing(struct kunit *test)
+static void observing(struct kunit *test)
 {
 	struct vpk_host *host = vpk_host_create(test);
 	struct vpk_function *fn = vpk_function_add(test, host, &vpk_full);
@@ -174,7 +174,7 @@ static void vpk_observing(struct kunit *test)
 }
 
 /* A driver is bound and the device opened; it is in use, in D0, with memory. */
-static void vpk_bind_and_open(struct kunit *test)
+static void bind_and_open(struct kunit *test)
 {
 	struct vpk_host *host = vpk_host_create(test);
 	struct vpk_function *fn = vpk_function_add(test, host, &vpk_full);
@@ -196,7 +196,7 @@ static void vpk_bind_and_open(struct kunit *test)
 }
 
 /* A driver that does not exist is an error, not a device without driver. */
-static void vpk_bind_unknown(struct kunit *test)
+static void bind_unknown(struct kunit *test)
 {
 	struct vpk_host *host = vpk_host_create(test);
 	struct vpk_function *fn = vpk_function_add(test, host, &vpk_full);
@@ -207,7 +207,7 @@ static void vpk_bind_unknown(struct kunit *test)
 }
 
 /* A touched page is there, with the BAR's PFN; an untouched one is not. */
-static void vpk_map_and_touch(struct kunit *test)
+static void map_and_touch(struct kunit *test)
 {
 	struct vpk_host *host = vpk_host_create(test);
 	struct vpk_function *fn = vpk_function_add(test, host, &vpk_full);
@@ -230,7 +230,7 @@ static void vpk_map_and_touch(struct kunit *test)
 }
 
 /* Another thread sees the same, and is refused while memory is disabled. */
-static void vpk_map_other_thread(struct kunit *test)
+static void map_other_thread(struct kunit *test)
 {
 	struct vpk_host *host = vpk_host_create(test);
 	struct vpk_function *fn = vpk_function_add(test, host, &vpk_full);
@@ -254,17 +254,17 @@ static void vpk_map_other_thread(struct kunit *test)
 }
 
 static struct kunit_case vpk_fixture_cases[] = {
-	KUNIT_CASE(vpk_bar_sizing),
-	KUNIT_CASE(vpk_capabilities),
-	KUNIT_CASE(vpk_command),
-	KUNIT_CASE(vpk_power_states),
-	KUNIT_CASE(vpk_function_resets),
-	KUNIT_CASE(vpk_bus_resets),
-	KUNIT_CASE(vpk_observing),
-	KUNIT_CASE(vpk_bind_and_open),
-	KUNIT_CASE(vpk_bind_unknown),
-	KUNIT_CASE(vpk_map_and_touch),
-	KUNIT_CASE(vpk_map_other_thread),
+	KUNIT_CASE(bar_sizing),
+	KUNIT_CASE(capabilities),
+	KUNIT_CASE(command),
+	KUNIT_CASE(power_states),
+	KUNIT_CASE(function_resets),
+	KUNIT_CASE(bus_resets),
+	KUNIT_CASE(observing),
+	KUNIT_CASE(bind_and_open),
+	KUNIT_CASE(bind_unknown),
+	KUNIT_CASE(map_and_touch),
+	KUNIT_CASE(map_other_thread),
 	{}
 };
 

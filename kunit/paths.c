@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The paths that revoke BAR mappings, as parameters of a case: what every
- * driver's mappings have to survive in the same way, whatever driver it is.
+ * The paths that revoke BAR mappings, as parameters of a case: the mappings of
+ * every driver have to survive them in the same way. The names are those that
+ * the selftests use (selftests/lib/paths.c), and a new path is a new row.
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
@@ -67,7 +68,7 @@ static const struct vpk_path vpk_paths[] = {
 		.restore = vpk_do_memory_on,
 		.restore_order = "mem-on unrevoke",
 	}, {
-		.name = "pmcsr_d3hot",
+		.name = "d3hot",
 		.revoke = vpk_do_d3,
 		.order = "zap revoke d3",
 		.restore = vpk_do_d0,
@@ -79,7 +80,7 @@ static const struct vpk_path vpk_paths[] = {
 		.restore = vpk_do_runtime_exit,
 		.restore_order = "d0 unrevoke",
 	}, {
-		.name = "pcie_flr",
+		.name = "flr",
 		.revoke = vpk_do_flr,
 		.order = "zap revoke mem-off flr mem-on unrevoke",
 	}, {
@@ -92,7 +93,7 @@ static const struct vpk_path vpk_paths[] = {
 		.revoke = vpk_do_reset,
 		.order = "zap revoke mem-off flr mem-on unrevoke",
 	}, {
-		.name = "device_reset_from_d3hot",
+		.name = "device_reset_d3hot",
 		.prepare = vpk_do_d3,
 		.revoke = vpk_do_reset,
 		.order = "zap d0 revoke mem-off flr mem-on unrevoke",
@@ -117,21 +118,44 @@ static const struct vpk_path vpk_paths[] = {
 const void *vpk_path_gen_params(struct kunit *test, const void *prev,
 				char *desc)
 {
-	const struct vpk_path *path = prev ? prev : vpk_paths - 1;
+	const struct vpk_path *path = prev;
 
-	if (++path >= vpk_paths + ARRAY_SIZE(vpk_paths))
+	path = path ? path + 1 : vpk_paths;
+	if (path >= vpk_paths + ARRAY_SIZE(vpk_paths))
 		return NULL;
 	strscpy(desc, path->name, KUNIT_PARAM_DESC_SIZE);
 	return path;
 }
 
 /**
+ * vpk_path_find() - a path by its name
+ * @test: the test
+ * @name: the name
+ *
+ * For a test that needs certain paths only.
+ *
+ * Context: any.
+ * Return: the path. The test is aborted if there is none of that name.
+ */
+const struct vpk_path *vpk_path_find(struct kunit *test, const char *name)
+{
+	const struct vpk_path *path = NULL;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(vpk_paths); i++)
+		if (!strcmp(vpk_paths[i].name, name))
+			path = &vpk_paths[i];
+	KUNIT_ASSERT_NOT_NULL_MSG(test, path, "there is no path %s", name);
+	return path;
+}
+
+/**
  * vpk_path_device() - a function on which a path can be taken, bound and open
  * @test: the test, whose parameter is a &struct vpk_path
- * @config: what it shall look like; capabilities are set as the path needs
+ * @config: what the function is like; its capabilities are set as the path needs
  * @driver: name of its driver
  *
- * Context: the test's thread. All undone when the test ends.
+ * Context: the test's thread. Everything is undone when the test ends.
  * Return: the function.
  */
 struct vpk_function *vpk_path_device(struct kunit *test,

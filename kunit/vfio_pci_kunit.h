@@ -311,6 +311,34 @@ struct vpk_path {
 	const char *restore_order;
 };
 
+/**
+ * struct vpk_variant - what the shared cases have to know about a driver
+ * @driver: name of the driver
+ * @symbol: name of the struct pci_driver that module_pci_driver() was given
+ * @config: a function that the driver drives, with PM, NoSoftRst and PCIe FLR
+ * @region: the region that the driver restricts, or maps itself
+ * @size: how many bytes of @region the user may reach, in whole pages
+ * @by_hand: the driver maps @region by PFN and keeps zap_bars_on_revoke (V3);
+ *	otherwise a DMABUF backs each mapping, and the driver clears it (V2, V5)
+ * @other: a BAR that the driver leaves to the core
+ * @ioeventfd: what VFIO_DEVICE_IOEVENTFD returns for @region
+ * @strangers: functions that the driver refuses, beside one that it does not
+ *	know at all
+ * @nr_strangers: how many
+ */
+struct vpk_variant {
+	const char *driver;
+	const char *symbol;
+	const struct vpk_function_config *config;
+	unsigned int region;
+	u64 size;
+	bool by_hand;
+	unsigned int other;
+	long ioeventfd;
+	const struct vpk_function_config *strangers;
+	unsigned int nr_strangers;
+};
+
 /* pci_host.c: the host bridge */
 struct vpk_host *vpk_host_create(struct kunit *test);
 void vpk_host_probe(struct kunit *test, struct vpk_host *host);
@@ -339,6 +367,8 @@ void vpk_bind(struct kunit *test, struct vpk_function *fn, const char *driver);
 int vpk_try_bind(struct kunit *test, struct vpk_function *fn,
 		 const char *driver);
 void vpk_unbind(struct vpk_function *fn);
+void vpk_add_id(struct kunit *test, const char *driver,
+		const struct vpk_function_config *config, const void *data);
 void vpk_reload_check(struct kunit *test,
 		      const struct vpk_function_config *config,
 		      const char *driver, const char *symbol);
@@ -437,6 +467,7 @@ struct sg_table *vpk_importer_sgt(struct vpk_importer *importer);
 /* paths.c: what every driver's mappings have to survive */
 const void *vpk_path_gen_params(struct kunit *test, const void *prev,
 				char *desc);
+const struct vpk_path *vpk_path_find(struct kunit *test, const char *name);
 struct vpk_function *vpk_path_device(struct kunit *test,
 				     const struct vpk_function_config *config,
 				     const char *driver);
@@ -505,9 +536,64 @@ int vpk_write_node(struct kunit *test, struct vpk_host *host, const char *name,
 ssize_t vpk_read_file(struct kunit *test, struct vpk_host *host,
 		      struct file *file, char *buf, size_t len, loff_t *pos);
 
-/* suite.c: what each suite checks besides its cases */
+/* suite.c: what each suite sets up and checks around its cases */
 int vpk_case_init(struct kunit *test);
 void vpk_case_exit(struct kunit *test);
+int vpk_variant_init(struct kunit *test, const struct vpk_variant *variant);
+const struct vpk_variant *vpk_variant(struct kunit *test);
+
+/* variant_cases.c: the cases that the suites of variant drivers share */
+void variant_flag(struct kunit *test);
+void variant_backing(struct kunit *test);
+void variant_path(struct kunit *test);
+void variant_path_of_other_bar(struct kunit *test);
+void variant_reader_in_d0(struct kunit *test);
+void variant_close(struct kunit *test);
+void variant_region_info(struct kunit *test);
+void variant_read_and_write(struct kunit *test);
+void variant_mmap(struct kunit *test);
+void variant_export(struct kunit *test);
+void variant_ioeventfd(struct kunit *test);
+void variant_refuses_strangers(struct kunit *test);
+void variant_faults_probe(struct kunit *test);
+void variant_faults_open(struct kunit *test);
+void variant_faults_mmap(struct kunit *test);
+void variant_faults_export(struct kunit *test);
+void variant_reloads(struct kunit *test);
+const void *vpk_mmap_gen_params(struct kunit *test, const void *prev,
+				char *desc);
+
+/**
+ * VPK_VARIANT_CASES() - define the table of cases of a variant driver's suite
+ * @cases: name of the table, for kunit_suite.test_cases
+ * @...: the cases of the suite's own, KUNIT_CASE() and its kin
+ *
+ * Before them come the cases that all such suites share, variant_cases.c. They
+ * learn from the struct vpk_variant what the driver is like, so the suite's init
+ * has to call vpk_variant_init().
+ */
+#define VPK_VARIANT_CASES(cases, ...)					\
+static struct kunit_case cases[] = {					\
+	KUNIT_CASE(variant_flag),					\
+	KUNIT_CASE(variant_backing),					\
+	KUNIT_CASE_PARAM(variant_path, vpk_path_gen_params),		\
+	KUNIT_CASE_PARAM(variant_path_of_other_bar,			\
+			 vpk_path_gen_params),				\
+	KUNIT_CASE(variant_reader_in_d0),				\
+	KUNIT_CASE(variant_close),					\
+	KUNIT_CASE(variant_region_info),				\
+	KUNIT_CASE(variant_read_and_write),				\
+	KUNIT_CASE_PARAM(variant_mmap, vpk_mmap_gen_params),		\
+	KUNIT_CASE(variant_export),					\
+	KUNIT_CASE(variant_ioeventfd),					\
+	KUNIT_CASE(variant_refuses_strangers),				\
+	KUNIT_CASE(variant_faults_probe),				\
+	KUNIT_CASE(variant_faults_open),				\
+	KUNIT_CASE(variant_faults_mmap),				\
+	KUNIT_CASE(variant_faults_export),				\
+	KUNIT_CASE(variant_reloads), ##__VA_ARGS__,			\
+	{}								\
+}
 
 /* arch_*.c: what differs between UML, x86 and the rest */
 int vpk_arch_window(struct resource *window);

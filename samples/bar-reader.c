@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The consumer's half of BAR revocation: a program that maps a BAR and lives on.
+ * The consumer's half of BAR revocation: a program that maps a BAR and survives.
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  *
- * Maps a region of a PCI device through VFIO, reads a word of it all the time,
- * and lives through the revocations that happen meanwhile. What a program that
- * maps BARs has to know:
+ * The program maps a region of a PCI device through VFIO, reads a word of it
+ * again and again, and survives each revocation. A program that maps BARs has to
+ * know this:
  *
- * - A mapping is not undone by a revocation. Its pages are gone, and the next
- *   access either waits, as long as a reset is under way, or gets SIGBUS, as
- *   long as memory is disabled or the device sleeps. Nothing has to be mapped
- *   again: once the device can be accessed, the same access works.
- * - So catch SIGBUS, say "not now", and try again later; but do tell whether
- *   the fault was yours: si_addr is in the mapping, or it is a real error.
- * - After a reset the device is a fresh one: program it again.
+ * - A revocation does not undo a mapping. It removes the pages, and the next
+ *   access faults. The fault waits while a reset is under way. It raises SIGBUS
+ *   while memory is disabled or the device sleeps. Once the device can be
+ *   accessed again, the same access works: do not map the region again.
+ * - So catch SIGBUS and try again later. But check first that the fault is
+ *   yours: if si_addr is not in the mapping, the fault is a real error.
+ * - A reset puts the device into its initial state: program it again.
  *
  * To build it: make bar-reader CFLAGS=-O2 LDLIBS=-lpthread
  */
@@ -48,24 +48,33 @@ struct vfio_device_bind_iommufd {
 #define VFIO_DEVICE_BIND_IOMMUFD	_IO(VFIO_TYPE, VFIO_BASE + 18)
 #endif
 
+struct options {
+	const char *bdf;	/* the device's PCI address */
+	unsigned long region;
+	unsigned long offset;
+	unsigned long seconds;
+	bool reset;
+	bool memory;
+};
+
 static const char usage[] =
 	"usage: bar-reader [-b BAR] [-o OFFSET] [-t SECONDS] [-r] [-m] DEVICE\n"
 	"\n"
 	"Reads a word of a BAR of a PCI device again and again, and prints what\n"
-	"happens to it while the device is revoked. DEVICE is a PCI address like\n"
+	"happens while access to the device is revoked. DEVICE is a PCI address like\n"
 	"0000:01:00.0; it must be bound to vfio-pci or a variant driver.\n"
 	"\n"
 	"  -b BAR      the region to map, a BAR or one of the driver's (default 0)\n"
 	"  -o OFFSET   where in it to read, a multiple of 4 (default 0)\n"
 	"  -t SECONDS  how long (default 5)\n"
-	"  -r          reset the device once a second meanwhile\n"
-	"  -m          switch its memory off and on once a second meanwhile\n"
+	"  -r          reset the device once a second\n"
+	"  -m          switch its memory off and on once a second\n"
 	"\n"
-	"Exit status: 0 if the last read worked, 1 if not or on any error.\n";
+	"Exit status: 0 if the last read worked; 1 if it did not, or on an error.\n";
 
 static int device = -1;
 static __u64 config_offset;
-static double start;
+static double start, end;
 
 static double now(void)
 {
@@ -81,13 +90,13 @@ static void tell(const char *what)
 	fflush(stdout);
 }
 
-/* A guarded read: everything about SIGBUS is here. */
+/* A guarded read. Everything about SIGBUS is here. */
 
 static sigjmp_buf not_now;
 static const char *guarded;	/* the mapping that is being read, or NULL */
 static size_t guarded_size;
 
-/* The handler runs in this thread: only the compiler has to keep the order. */
+/* The handler runs in this thread, so only the compiler has to keep the order. */
 static void guard(const char *map)
 {
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
@@ -104,26 +113,26 @@ static void on_sigbus(int sig, siginfo_t *info, void *context)
 	/* Only the reader's own access to the mapping is expected to fault. */
 	if (map && at >= map && at < map + guarded_size)
 		siglongjmp(not_now, 1);
-	/* Any other fault is a bug. Let the access fault again, and die of it. */
+	/* Any other fault is a bug: let the access fault again, and die of it. */
 	signal(sig, SIG_DFL);
 }
 
 static bool try_read(const char *map, size_t size, __u64 offset, __u32 *value)
 {
-	/* The signal mask is part of what is restored: SIGBUS is blocked there */
+	/* SIGBUS is blocked in the handler, so restore the signal mask too. */
 	if (sigsetjmp(not_now, 1)) {
 		guard(NULL);
 		return false;
 	}
 	guarded_size = size;
 	guard(map);
-	/* One access of four bytes: the compiler must not make more of it. */
+	/* The compiler must make exactly one access of four bytes of this. */
 	*value = __atomic_load_n((const __u32 *)(map + offset), __ATOMIC_RELAXED);
 	guard(NULL);
 	return true;
 }
 
-/* Open the device: by its own node and iommufd, or else by its group. */
+/* Open the device: by its own node and iommufd, otherwise by its group. */
 
 static int open_cdev(const char *bdf)
 {
@@ -147,7 +156,7 @@ static int open_cdev(const char *bdf)
 	if (fd < 0)
 		return -1;
 
-	/* No DMA here, so no address space to attach to. */
+	/* This program does no DMA, so it needs no address space. */
 	bind.iommufd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
 	if (bind.iommufd < 0 || ioctl(fd, VFIO_DEVICE_BIND_IOMMUFD, &bind)) {
 		close(fd);
@@ -159,7 +168,8 @@ static int open_cdev(const char *bdf)
 static int open_group(const char *bdf)
 {
 	struct vfio_group_status status = { .argsz = sizeof(status) };
-	char link[PATH_MAX], path[PATH_MAX];
+	char link[PATH_MAX];
+	char path[PATH_MAX];
 	int container, group, fd;
 	ssize_t len;
 
@@ -188,7 +198,7 @@ static int open_group(const char *bdf)
 	return fd;
 }
 
-/* The other half of the experiment: somebody who revokes. */
+/* The other half of the experiment: a thread that causes revocations. */
 
 static void set_memory(bool on)
 {
@@ -196,30 +206,28 @@ static void set_memory(bool on)
 
 	if (pread(device, &command, 2, config_offset + PCI_COMMAND) != 2)
 		err(1, "cannot read PCI_COMMAND");
-	command = on ? command | PCI_COMMAND_MEMORY : command & ~PCI_COMMAND_MEMORY;
+	if (on)
+		command |= PCI_COMMAND_MEMORY;
+	else
+		command &= ~PCI_COMMAND_MEMORY;
 	if (pwrite(device, &command, 2, config_offset + PCI_COMMAND) != 2)
 		err(1, "cannot write PCI_COMMAND");
 }
 
-struct disturbance {
-	bool reset, memory;
-	double end;
-};
-
 static void *disturb(void *arg)
 {
-	struct disturbance *d = arg;
+	const struct options *options = arg;
 
-	while (now() + 1 < d->end) {
+	while (now() + 1 < end) {
 		usleep(700 * 1000);
-		if (d->memory) {
+		if (options->memory) {
 			tell("memory off");
 			set_memory(false);
 			usleep(200 * 1000);
 			set_memory(true);
 			tell("memory on");
 		}
-		if (d->reset) {
+		if (options->reset) {
 			tell("reset");
 			if (ioctl(device, VFIO_DEVICE_RESET))
 				err(1, "VFIO_DEVICE_RESET");
@@ -232,128 +240,171 @@ static void *disturb(void *arg)
 
 static unsigned long parse_number(const char *text, const char *what)
 {
-	char *end;
 	unsigned long value;
+	char *rest;
 
 	errno = 0;
-	value = strtoul(text, &end, 0);
-	if (errno || end == text || *end || *text == '-')
-		errx(1, "%s is no number: '%s'", what, text);
+	value = strtoul(text, &rest, 0);
+	if (errno || rest == text || *rest || *text == '-')
+		errx(1, "%s is not a number: '%s'", what, text);
 	return value;
 }
 
-int main(int argc, char *argv[])
+static void parse_options(int argc, char *argv[], struct options *options)
 {
-	struct vfio_region_info info = { .argsz = sizeof(info) };
-	struct vfio_region_info config = {
-		.argsz = sizeof(config), .index = VFIO_PCI_CONFIG_REGION_INDEX,
-	};
-	struct sigaction action = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO };
-	struct disturbance d = { };
-	unsigned long offset = 0, seconds = 5, reads = 0, faults = 0, revoked = 0;
-	bool ok = true, first = true;
-	double longest = 0, began, took;
-	char *map;
-	__u32 value = 0;
-	pthread_t thread;
-	char text[80];
 	int opt;
 
 	while ((opt = getopt(argc, argv, "b:o:t:rmh")) != -1) {
 		switch (opt) {
 		case 'b':
-			info.index = parse_number(optarg, "BAR");
+			options->region = parse_number(optarg, "BAR");
 			break;
 		case 'o':
-			offset = parse_number(optarg, "OFFSET");
+			options->offset = parse_number(optarg, "OFFSET");
 			break;
 		case 't':
-			seconds = parse_number(optarg, "SECONDS");
+			options->seconds = parse_number(optarg, "SECONDS");
 			break;
 		case 'r':
-			d.reset = true;
+			options->reset = true;
 			break;
 		case 'm':
-			d.memory = true;
+			options->memory = true;
 			break;
 		case 'h':
 			fputs(usage, stdout);
-			return 0;
+			exit(0);
 		default:
 			fputs(usage, stderr);
-			return 1;
+			exit(1);
 		}
 	}
-	if (optind != argc - 1 || offset % 4) {
+	if (optind != argc - 1 || options->offset % 4) {
 		fputs(usage, stderr);
-		return 1;
+		exit(1);
 	}
+	options->bdf = argv[optind];
+}
 
-	device = open_cdev(argv[optind]);
-	if (device < 0)
-		device = open_group(argv[optind]);
+static char *map_region(const struct options *options, size_t *size)
+{
+	struct vfio_region_info info = { .argsz = sizeof(info), .index = options->region };
+	char *map;
 
-	if (ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &config))
-		err(1, "VFIO_DEVICE_GET_REGION_INFO");
-	config_offset = config.offset;
 	if (ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &info))
-		err(1, "region %u", info.index);
+		err(1, "region %lu", options->region);
 	if (!info.size)
-		errx(1, "region %u: the device has none", info.index);
+		errx(1, "region %lu: the device has none", options->region);
 	if (!(info.flags & VFIO_REGION_INFO_FLAG_MMAP))
-		errx(1, "region %u cannot be mapped", info.index);
-	if (offset + 4 > info.size)
-		errx(1, "OFFSET 0x%lx is beyond region %u, which has 0x%llx bytes",
-		     offset, info.index, (unsigned long long)info.size);
+		errx(1, "region %lu cannot be mapped", options->region);
+	if (options->offset + 4 > info.size)
+		errx(1, "OFFSET 0x%lx is beyond region %lu, which has 0x%llx bytes",
+		     options->offset, options->region, (unsigned long long)info.size);
 
 	/*
-	 * The driver decides what can be mapped: a region with a sparse-mmap
-	 * capability has holes, and this maps it as a whole. A real consumer
-	 * maps the areas that the capability lists.
+	 * This maps the region as a whole. A region with a sparse-mmap capability
+	 * can have holes: a real consumer maps the areas that the capability
+	 * lists.
 	 */
 	map = mmap(NULL, info.size, PROT_READ, MAP_SHARED, device, info.offset);
 	if (map == MAP_FAILED)
-		err(1, "cannot map region %u", info.index);
+		err(1, "cannot map region %lu", options->region);
+	*size = info.size;
+	return map;
+}
+
+static void tell_value(const char *what, __u32 value)
+{
+	char text[80];
+
+	snprintf(text, sizeof(text), "%s 0x%08x", what, value);
+	tell(text);
+}
+
+struct result {
+	unsigned long reads;
+	unsigned long faults;
+	unsigned long revocations;
+	double longest;
+	bool ok;		/* the last read worked */
+};
+
+/* Read until the time is over. */
+static struct result read_on(const char *map, size_t size, __u64 offset)
+{
+	struct result result = { };
+	__u32 value = 0, last;
+	double began, took;
+	bool ok = true;
+	bool was_ok;
+
+	while (now() < end) {
+		was_ok = ok;
+		last = value;
+		began = now();
+		ok = try_read(map, size, offset, &value);
+		took = now() - began;
+		if (!ok) {
+			result.faults++;
+			if (was_ok) {
+				result.revocations++;
+				tell("SIGBUS: revoked, to be tried again");
+			}
+			/* Wait: a CPU can fault much more often than this. */
+			usleep(1000);
+			continue;
+		}
+
+		if (took > result.longest)
+			result.longest = took;
+		if (!result.reads)
+			tell_value("read", value);
+		else if (!was_ok)
+			tell_value("read again:", value);
+		else if (value != last)
+			tell_value("read, changed:", value);
+		result.reads++;
+	}
+	result.ok = ok && result.reads;
+	return result;
+}
+
+int main(int argc, char *argv[])
+{
+	struct vfio_region_info config = {
+		.argsz = sizeof(config), .index = VFIO_PCI_CONFIG_REGION_INDEX,
+	};
+	struct sigaction action = { .sa_sigaction = on_sigbus, .sa_flags = SA_SIGINFO };
+	struct options options = { .seconds = 5 };
+	struct result result;
+	pthread_t thread;
+	bool disturbed;
+	size_t size;
+	char *map;
+
+	parse_options(argc, argv, &options);
+	device = open_cdev(options.bdf);
+	if (device < 0)
+		device = open_group(options.bdf);
+	if (ioctl(device, VFIO_DEVICE_GET_REGION_INFO, &config))
+		err(1, "VFIO_DEVICE_GET_REGION_INFO");
+	config_offset = config.offset;
+	map = map_region(&options, &size);
 	if (sigaction(SIGBUS, &action, NULL))
 		err(1, "sigaction");
 
 	start = now();
-	d.end = start + seconds;
+	end = start + options.seconds;
 	set_memory(true);
-	if ((d.reset || d.memory) && pthread_create(&thread, NULL, disturb, &d))
+	disturbed = options.reset || options.memory;
+	if (disturbed && pthread_create(&thread, NULL, disturb, &options))
 		errx(1, "pthread_create");
-
-	while (now() < d.end) {
-		__u32 last = value;
-		bool was = ok;
-
-		began = now();
-		ok = try_read(map, info.size, offset, &value);
-		took = now() - began;
-		if (ok) {
-			reads++;
-			longest = took > longest ? took : longest;
-			if (first || !was || value != last) {
-				snprintf(text, sizeof(text), "%s 0x%08x",
-					 first ? "read" : was ? "read, changed:" :
-					 "read again:", value);
-				tell(text);
-			}
-			first = false;
-		} else {
-			faults++;
-			if (was) {
-				revoked++;
-				tell("SIGBUS: revoked, to be tried again");
-			}
-			/* Not now. Ask less often than a CPU can fault. */
-			usleep(1000);
-		}
-	}
-	if (d.reset || d.memory)
+	result = read_on(map, size, options.offset);
+	if (disturbed)
 		pthread_join(thread, NULL);
 
 	printf("%lu reads, longest %.3f ms; %lu times revoked (%lu SIGBUS)\n",
-	       reads, longest * 1e3, revoked, faults);
-	return ok && !first ? 0 : 1;
+	       result.reads, result.longest * 1e3, result.revocations,
+	       result.faults);
+	return result.ok ? 0 : 1;
 }

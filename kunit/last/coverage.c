@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What gcov has counted in the variants' drivers, on the console: a guest has no
- * file system that scripts/gates/check-coverage could read it from.
+ * Print what gcov has counted in the variants' drivers to the console. A guest
+ * has no file system that scripts/gates/check-coverage could read it from.
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
@@ -15,7 +15,8 @@
 /* As much as one line of the console takes. */
 #define VPK_CHUNK	32
 
-static void vpk_coverage(struct kunit *test)
+/* Not a check: it prints what check-coverage then takes from the console. */
+static void coverage(struct kunit *test)
 {
 	struct gcov_info *info = NULL;
 
@@ -40,7 +41,7 @@ static void vpk_coverage(struct kunit *test)
 }
 
 static struct kunit_case vpk_coverage_cases[] = {
-	KUNIT_CASE(vpk_coverage),
+	KUNIT_CASE(coverage),
 	{}
 };
 

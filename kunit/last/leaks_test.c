@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * After all other suites: has kmemleak found anything, and has lockdep been
- * looking?
+ * After all other suites: kmemleak has found nothing, and lockdep was at work.
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
@@ -13,7 +12,8 @@
 
 #include "vfio_pci_kunit.h"
 
-static void vpk_no_leaks(struct kunit *test)
+/* What the suites have allocated has been freed, or is still referenced. */
+static void no_leaks(struct kunit *test)
 {
 	struct vpk_host *host;
 	struct file *file;
@@ -26,7 +26,7 @@ static void vpk_no_leaks(struct kunit *test)
 	host = vpk_host_create(test);
 	vpk_ubuf(test, host);
 
-	/* kmemleak speaks of what is five seconds old, and was found twice. */
+	/* kmemleak reports what is five seconds old and was found in two scans. */
 	msleep(6000);
 	KUNIT_ASSERT_EQ(test, vpk_write_node(test, host, "kmemleak", "scan"),
 			0);
@@ -43,8 +43,8 @@ static void vpk_no_leaks(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, ret, 0, "%s", buf);
 }
 
-/* A lockdep that had given up at boot would have reported nothing either. */
-static void vpk_lockdep_is_on(struct kunit *test)
+/* If lockdep had switched itself off at boot, no case would have noticed. */
+static void lockdep_is_on(struct kunit *test)
 {
 	if (!IS_ENABLED(CONFIG_PROVE_LOCKING))
 		kunit_skip(test, "this kernel has no lockdep");
@@ -52,8 +52,8 @@ static void vpk_lockdep_is_on(struct kunit *test)
 }
 
 static struct kunit_case vpk_leaks_cases[] = {
-	KUNIT_CASE(vpk_lockdep_is_on),
-	KUNIT_CASE_SLOW(vpk_no_leaks),
+	KUNIT_CASE(lockdep_is_on),
+	KUNIT_CASE_SLOW(no_leaks),
 	{}
 };
 

@@ -1,155 +1,232 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Sample VFIO PCI variant driver: a region made of several physical ranges.
+ *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  *
- * A data window and then doorbells, parts of BARs, are one region to users and
- * importers. No PTE is in the device's address_space: the driver opts out (V5).
+ * For a device with a data window and doorbells in different parts of its BARs,
+ * which users and importers see as one region beside the BARs. The core backs
+ * each mapping of the region with a DMABUF. No PTE is ever in the device's own
+ * address_space, so the driver opts out of the zap there (rule V5 of the
+ * contract).
+ *
+ * The kernel needs the kit's core patch series. Kbuild looks for the header
+ * that the series adds, trace/events/vfio_pci.h.
  */
 #include <linux/module.h>
 #include <linux/pci-p2pdma.h>
 #include <linux/sizes.h>
 #include <linux/vfio_pci_core.h>
 
-#ifdef __has_include	/* sparse does not know it */
-#if !__has_include("trace/events/vfio_pci.h")
-#error "this kernel lacks the kit's core-patch series: apply it first (make apply KDIR=...)"
-#endif
-#endif
-
-#define DMABUF_VFIO_REGION	VFIO_PCI_NUM_REGIONS	/* the first of our own */
+/* The first region after those that every VFIO PCI device has. */
+#define DMABUF_VFIO_REGION	VFIO_PCI_NUM_REGIONS
 #define DMABUF_VFIO_RANGES	2
 
-/* In whole pages of any size, and not the MSI-X table: that is the host's */
+/**
+ * struct dmabuf_vfio_range - one of the ranges that the region is made of
+ * @bar: the BAR that the range lies in
+ * @offset: where in the BAR it begins
+ * @len: its length
+ *
+ * Ranges are in whole pages, whatever size a page has. The MSI-X table must not
+ * be in one: it belongs to the host.
+ */
 struct dmabuf_vfio_range {
 	unsigned int bar;
-	u64 offset, len;
+	u64 offset;
+	u64 len;
 };
 
 struct dmabuf_vfio_device {
-	struct vfio_pci_core_device core_device;	/* has to be first */
+	struct vfio_pci_core_device core_device;	/* must be first */
 	const struct dmabuf_vfio_range *range;
 	struct phys_vec phys[DMABUF_VFIO_RANGES];
 	size_t size;
 };
 
-#define to_dmabuf_vfio(dev) container_of(dev, struct dmabuf_vfio_device, core_device.vdev)
+static struct dmabuf_vfio_device *
+to_dmabuf_vfio(struct vfio_device *core_vdev)
+{
+	return container_of(core_vdev, struct dmabuf_vfio_device,
+			    core_device.vdev);
+}
 
-/* Which range @pos in the region lies in; makes it a position in the range */
+/*
+ * The index of the range that a position in the region lies in, or -EINVAL
+ * behind the last one. Turns the position into one in that range.
+ */
 static int dmabuf_vfio_find(struct dmabuf_vfio_device *ddev, u64 *pos)
 {
 	int i;
 
-	for (i = 0; i < DMABUF_VFIO_RANGES; *pos -= ddev->phys[i++].len)
-		if (*pos < ddev->phys[i].len)
+	for (i = 0; i < DMABUF_VFIO_RANGES; i++) {
+		if (*pos < ddev->range[i].len)
 			return i;
+		*pos -= ddev->range[i].len;
+	}
 	return -EINVAL;
 }
 
-/* For each access the helper takes memory_lock and checks that memory is on */
-static ssize_t dmabuf_vfio_rw(struct vfio_pci_core_device *vdev, char __user *buf,
-			      size_t count, loff_t *ppos, bool iswrite)
+/* For each access the core's helper takes memory_lock and checks memory. */
+static ssize_t dmabuf_vfio_rw(struct vfio_pci_core_device *vdev,
+			      char __user *buf, size_t count, loff_t *ppos,
+			      bool iswrite)
 {
 	struct dmabuf_vfio_device *ddev = to_dmabuf_vfio(&vdev->vdev);
 	u64 pos = *ppos & VFIO_PCI_OFFSET_MASK;
-	int i = dmabuf_vfio_find(ddev, &pos);
+	const struct dmabuf_vfio_range *range;
 	ssize_t ret;
+	int i;
 
+	i = dmabuf_vfio_find(ddev, &pos);
 	if (i < 0)
 		return i;
-	ret = vfio_pci_core_do_io_rw(vdev, true, vdev->barmap[ddev->range[i].bar],
-				     buf, ddev->range[i].offset + pos,
-				     min_t(u64, count, ddev->range[i].len - pos),
-				     0, 0, iswrite, VFIO_PCI_IO_WIDTH_8);
-	*ppos += max(ret, 0);
+
+	range = &ddev->range[i];
+	count = min_t(u64, count, range->len - pos);
+	ret = vfio_pci_core_do_io_rw(vdev, true, vdev->barmap[range->bar], buf,
+				     range->offset + pos, count, 0, 0, iswrite,
+				     VFIO_PCI_IO_WIDTH_8);
+	if (ret > 0)
+		*ppos += ret;
 	return ret;
 }
 
-/* All of it can be mapped as one; what is exported lies within an area each */
+/*
+ * Tell user space where the ranges meet. The region can be mapped as a whole,
+ * but what is exported as a DMABUF must lie within one range each.
+ */
 static int dmabuf_vfio_add_capability(struct vfio_pci_core_device *vdev,
-				      struct vfio_pci_region *region, struct vfio_info_cap *caps)
+				      struct vfio_pci_region *region,
+				      struct vfio_info_cap *caps)
 {
-	DEFINE_FLEX(struct vfio_region_info_cap_sparse_mmap, sparse, areas, nr_areas,
-		    DMABUF_VFIO_RANGES);
-	struct phys_vec *phys = to_dmabuf_vfio(&vdev->vdev)->phys;
-	u64 i, end = 0;
+	DEFINE_FLEX(struct vfio_region_info_cap_sparse_mmap, sparse, areas,
+		    nr_areas, DMABUF_VFIO_RANGES);
+	struct dmabuf_vfio_device *ddev = to_dmabuf_vfio(&vdev->vdev);
+	u64 pos = 0;
+	int i;
 
-	sparse->header = (struct vfio_info_cap_header){ VFIO_REGION_INFO_CAP_SPARSE_MMAP, 1 };
-	for (i = 0; i < DMABUF_VFIO_RANGES; end += phys[i++].len)
-		sparse->areas[i] = (struct vfio_region_sparse_mmap_area){ end, phys[i].len };
-	return vfio_info_add_capability(caps, &sparse->header, struct_size(sparse, areas, i));
+	sparse->header.id = VFIO_REGION_INFO_CAP_SPARSE_MMAP;
+	sparse->header.version = 1;
+	for (i = 0; i < DMABUF_VFIO_RANGES; i++) {
+		sparse->areas[i].offset = pos;
+		sparse->areas[i].size = ddev->range[i].len;
+		pos += ddev->range[i].len;
+	}
+	return vfio_info_add_capability(caps, &sparse->header,
+					struct_size(sparse, areas,
+						    DMABUF_VFIO_RANGES));
 }
 
-static void dmabuf_vfio_forget(struct vfio_pci_core_device *vdev, struct vfio_pci_region *region)
+/* The core calls this without a check, though there is nothing to free. */
+static void dmabuf_vfio_release_region(struct vfio_pci_core_device *vdev,
+				       struct vfio_pci_region *region)
 {
 }
 
 static const struct vfio_pci_regops dmabuf_vfio_regops = {
 	.rw		= dmabuf_vfio_rw,
-	.release	= dmabuf_vfio_forget,	/* not optional */
+	.release	= dmabuf_vfio_release_region,
 	.add_capability	= dmabuf_vfio_add_capability,
 };
 
-/* mmap_lock is held: neither takes memory_lock (C2). The core checks bounds. */
-static int dmabuf_vfio_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma)
+/* mmap_lock is held: neither function waits for memory_lock (rule C2). */
+static int dmabuf_vfio_mmap(struct vfio_device *core_vdev,
+			    struct vm_area_struct *vma)
 {
 	struct dmabuf_vfio_device *ddev = to_dmabuf_vfio(core_vdev);
 	u64 offset = (u64)vma->vm_pgoff << PAGE_SHIFT;
 
 	if (VFIO_PCI_OFFSET_TO_INDEX(offset) != DMABUF_VFIO_REGION)
 		return vfio_pci_core_mmap(core_vdev, vma);
-	return vfio_pci_core_mmap_ranges(&ddev->core_device, vma, DMABUF_VFIO_REGION,
-					 ddev->phys, DMABUF_VFIO_RANGES);
+	return vfio_pci_core_mmap_ranges(&ddev->core_device, vma,
+					 DMABUF_VFIO_REGION, ddev->phys,
+					 DMABUF_VFIO_RANGES);
 }
 
-/* One provider stands for all: BARs at another bus offset cannot be in it */
+/*
+ * Importers get the ranges in the same order. One provider stands for a whole
+ * DMABUF, so BARs with different bus offsets cannot be in the same one.
+ */
 static int dmabuf_vfio_get_dmabuf_phys(struct vfio_pci_core_device *vdev,
-				       struct p2pdma_provider **provider, unsigned int region_index,
+				       struct p2pdma_provider **provider,
+				       unsigned int region_index,
 				       struct phys_vec *phys_vec,
-				       struct vfio_region_dma_range *ranges, size_t nr_ranges)
+				       struct vfio_region_dma_range *ranges,
+				       size_t nr_ranges)
 {
 	struct dmabuf_vfio_device *ddev = to_dmabuf_vfio(&vdev->vdev);
+	struct p2pdma_provider *first = NULL;
 	size_t i;
 
 	if (region_index != DMABUF_VFIO_REGION)
-		return vfio_pci_core_get_dmabuf_phys(vdev, provider, region_index,
-						     phys_vec, ranges, nr_ranges);
-	for (i = 0; i < nr_ranges; i++) {
-		u64 pos = ranges[i].offset;
-		int j = dmabuf_vfio_find(ddev, &pos);
-		struct p2pdma_provider *p;
+		return vfio_pci_core_get_dmabuf_phys(vdev, provider,
+						     region_index, phys_vec,
+						     ranges, nr_ranges);
 
-		if (j < 0 || ranges[i].length > ddev->range[j].len - pos)
+	for (i = 0; i < nr_ranges; i++) {
+		struct p2pdma_provider *p;
+		u64 pos = ranges[i].offset;
+		int nr;
+
+		nr = dmabuf_vfio_find(ddev, &pos);
+		if (nr < 0)
+			return nr;
+		if (ranges[i].length > ddev->range[nr].len - pos)
 			return -EINVAL;
-		p = pcim_p2pdma_provider(vdev->pdev, ddev->range[j].bar);
-		if (!p || (i && p->bus_offset != (*provider)->bus_offset))
+
+		p = pcim_p2pdma_provider(vdev->pdev, ddev->range[nr].bar);
+		if (!p)
+			return -EINVAL;
+		if (!first)
+			first = p;
+		if (p->bus_offset != first->bus_offset)
 			return -EOPNOTSUPP;
-		*provider = p;
-		phys_vec[i].paddr = ddev->phys[j].paddr + pos;
+
+		phys_vec[i].paddr = ddev->phys[nr].paddr + pos;
 		phys_vec[i].len = ranges[i].length;
 	}
+	*provider = first;
 	return 0;
 }
 
-/* A region lives as long as the device is open; its BARs must be ours by then */
+/* A region lives as long as the device is open, and its BARs are ours by then. */
 static int dmabuf_vfio_open_device(struct vfio_device *core_vdev)
 {
 	struct dmabuf_vfio_device *ddev = to_dmabuf_vfio(core_vdev);
 	struct vfio_pci_core_device *vdev = &ddev->core_device;
-	int i, ret = vfio_pci_core_enable(vdev);
+	void __iomem *io;
+	int ret;
+	int i;
 
+	ret = vfio_pci_core_enable(vdev);
 	if (ret)
 		return ret;
-	for (i = 0; i < DMABUF_VFIO_RANGES && !ret; i++)
-		ret = PTR_ERR_OR_ZERO(vfio_pci_core_get_iomap(vdev, ddev->range[i].bar));
-	ret = ret ?: vfio_pci_core_register_dev_region(vdev,
-			VFIO_REGION_TYPE_PCI_VENDOR_TYPE | vdev->pdev->vendor, 1,
-			&dmabuf_vfio_regops, ddev->size, VFIO_REGION_INFO_FLAG_READ |
-			VFIO_REGION_INFO_FLAG_WRITE | VFIO_REGION_INFO_FLAG_MMAP, NULL);
+
+	for (i = 0; i < DMABUF_VFIO_RANGES; i++) {
+		io = vfio_pci_core_get_iomap(vdev, ddev->range[i].bar);
+		if (IS_ERR(io)) {
+			ret = PTR_ERR(io);
+			goto err_disable;
+		}
+	}
+
+	ret = vfio_pci_core_register_dev_region(vdev,
+						VFIO_REGION_TYPE_PCI_VENDOR_TYPE |
+						vdev->pdev->vendor, 1,
+						&dmabuf_vfio_regops, ddev->size,
+						VFIO_REGION_INFO_FLAG_READ |
+						VFIO_REGION_INFO_FLAG_WRITE |
+						VFIO_REGION_INFO_FLAG_MMAP,
+						NULL);
 	if (ret)
-		vfio_pci_core_disable(vdev);
-	else
-		vfio_pci_core_finish_enable(vdev);
+		goto err_disable;
+
+	vfio_pci_core_finish_enable(vdev);
+	return 0;
+
+err_disable:
+	vfio_pci_core_disable(vdev);
 	return ret;
 }
 
@@ -178,35 +255,60 @@ static const struct vfio_pci_device_ops dmabuf_vfio_pci_ops = {
 	.get_dmabuf_phys	= dmabuf_vfio_get_dmabuf_phys,
 };
 
-static int dmabuf_vfio_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+/* Each range has to be whole pages, and inside its BAR. */
+static bool dmabuf_vfio_fits(struct pci_dev *pdev,
+			     const struct dmabuf_vfio_range *range)
+{
+	u64 start = pci_resource_start(pdev, range->bar) + range->offset;
+
+	if (!PAGE_ALIGNED(start) || !PAGE_ALIGNED(range->len))
+		return false;
+	return range->offset + range->len <= pci_resource_len(pdev, range->bar);
+}
+
+static int dmabuf_vfio_probe(struct pci_dev *pdev,
+			     const struct pci_device_id *id)
 {
 	const struct dmabuf_vfio_range *range = (void *)id->driver_data;
 	struct dmabuf_vfio_device *ddev;
-	int i, ret = 0;
+	int ret;
+	int i;
 
-	/* driver_override brings any device, also one not in the table */
+	/* driver_override brings any device, also one that is not in the table. */
 	if (!range)
 		return -ENODEV;
+	for (i = 0; i < DMABUF_VFIO_RANGES; i++) {
+		if (!dmabuf_vfio_fits(pdev, &range[i]))
+			return -ENODEV;
+	}
+
 	ddev = vfio_alloc_device(dmabuf_vfio_device, core_device.vdev,
 				 &pdev->dev, &dmabuf_vfio_ops);
 	if (IS_ERR(ddev))
 		return PTR_ERR(ddev);
+
 	ddev->range = range;
-	for (i = 0; i < DMABUF_VFIO_RANGES; i++, range++) {
-		ddev->phys[i].paddr = pci_resource_start(pdev, range->bar) + range->offset;
-		ddev->phys[i].len = range->len;
-		ddev->size += range->len;
-		if (!PAGE_ALIGNED(ddev->phys[i].paddr | range->len) ||
-		    range->offset + range->len > pci_resource_len(pdev, range->bar))
-			ret = -ENODEV;	/* not of whole pages, or a small device */
+	for (i = 0; i < DMABUF_VFIO_RANGES; i++) {
+		ddev->phys[i].paddr = pci_resource_start(pdev, range[i].bar) +
+				      range[i].offset;
+		ddev->phys[i].len = range[i].len;
+		ddev->size += range[i].len;
 	}
 	ddev->core_device.pci_ops = &dmabuf_vfio_pci_ops;
-	/* Before registration: after it a hot reset of another may look (C4) */
+	/*
+	 * The core makes all mappings, so the device's own address_space needs no
+	 * zap. From registration on, the flag must not change (rule C4).
+	 */
 	ddev->core_device.zap_bars_on_revoke = false;
+
 	dev_set_drvdata(&pdev->dev, &ddev->core_device);
-	ret = ret ?: vfio_pci_core_register_device(&ddev->core_device);
+	ret = vfio_pci_core_register_device(&ddev->core_device);
 	if (ret)
-		vfio_put_device(&ddev->core_device.vdev);
+		goto err_put;
+	return 0;
+
+err_put:
+	vfio_put_device(&ddev->core_device.vdev);
 	return ret;
 }
 
@@ -218,12 +320,16 @@ static void dmabuf_vfio_remove(struct pci_dev *pdev)
 	vfio_put_device(&vdev->vdev);
 }
 
+/* QEMU's ivshmem-plain: the second 64 KiB of its memory, and then the first. */
 static const struct dmabuf_vfio_range dmabuf_vfio_ivshmem[] = {
-	{ 2, SZ_64K, SZ_64K }, { 2, 0, SZ_64K }
+	{ .bar = 2, .offset = SZ_64K, .len = SZ_64K },
+	{ .bar = 2, .offset = 0, .len = SZ_64K },
 };
 
+/* QEMU's igb: its flash, and the second 64 KiB of its registers. */
 static const struct dmabuf_vfio_range dmabuf_vfio_igb[] = {
-	{ 1, 0, SZ_128K }, { 0, SZ_64K, SZ_64K }
+	{ .bar = 1, .offset = 0, .len = SZ_128K },
+	{ .bar = 0, .offset = SZ_64K, .len = SZ_64K },
 };
 
 static const struct pci_device_id dmabuf_vfio_table[] = {

@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The least that is a VFIO PCI variant driver.
+ * The smallest VFIO PCI variant driver.
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  *
- * .mmap is the core's (rule V1), so zap_bars_on_revoke is false already, and
- * nothing is owed.
+ * .mmap is the core's (rule V1 of the contract), so the core has cleared
+ * zap_bars_on_revoke, and the driver has nothing to do about revocation.
+ *
+ * The kernel needs the kit's core patch series. Kbuild looks for the header
+ * that the series adds, trace/events/vfio_pci.h.
  */
 #include <linux/module.h>
 #include <linux/vfio_pci_core.h>
 
-#ifdef __has_include	/* sparse does not know it */
-#if !__has_include("trace/events/vfio_pci.h")
-#error "this kernel lacks the kit's core-patch series: apply it first (make apply KDIR=...)"
-#endif
-#endif
-
 static int skeleton_vfio_open_device(struct vfio_device *core_vdev)
 {
-	struct vfio_pci_core_device *vdev = dev_get_drvdata(core_vdev->dev);
-	int ret = vfio_pci_core_enable(vdev);
+	struct vfio_pci_core_device *vdev =
+		container_of(core_vdev, struct vfio_pci_core_device, vdev);
+	int ret;
 
-	if (!ret)
-		vfio_pci_core_finish_enable(vdev);
-	return ret;
+	ret = vfio_pci_core_enable(vdev);
+	if (ret)
+		return ret;
+	vfio_pci_core_finish_enable(vdev);
+	return 0;
 }
 
 static const struct vfio_device_ops skeleton_vfio_ops = {
@@ -51,7 +51,8 @@ static const struct vfio_pci_device_ops skeleton_vfio_pci_ops = {
 	.get_dmabuf_phys	= vfio_pci_core_get_dmabuf_phys,
 };
 
-static int skeleton_vfio_probe(struct pci_dev *pdev, const struct pci_device_id *id)
+static int skeleton_vfio_probe(struct pci_dev *pdev,
+			       const struct pci_device_id *id)
 {
 	struct vfio_pci_core_device *vdev;
 	int ret;
@@ -65,7 +66,11 @@ static int skeleton_vfio_probe(struct pci_dev *pdev, const struct pci_device_id 
 	dev_set_drvdata(&pdev->dev, vdev);
 	ret = vfio_pci_core_register_device(vdev);
 	if (ret)
-		vfio_put_device(&vdev->vdev);
+		goto err_put;
+	return 0;
+
+err_put:
+	vfio_put_device(&vdev->vdev);
 	return ret;
 }
 
@@ -78,7 +83,8 @@ static void skeleton_vfio_remove(struct pci_dev *pdev)
 }
 
 static const struct pci_device_id skeleton_vfio_table[] = {
-	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(0x1af4, 0x1110) },	/* QEMU's ivshmem-plain */
+	/* QEMU's ivshmem-plain */
+	{ PCI_DRIVER_OVERRIDE_DEVICE_VFIO(0x1af4, 0x1110) },
 	{}
 };
 MODULE_DEVICE_TABLE(pci, skeleton_vfio_table);
@@ -94,4 +100,4 @@ static struct pci_driver skeleton_vfio_driver = {
 module_pci_driver(skeleton_vfio_driver);
 
 MODULE_LICENSE("GPL");
-MODULE_DESCRIPTION("The least that is a VFIO PCI variant driver");
+MODULE_DESCRIPTION("The smallest VFIO PCI variant driver");
