@@ -2,6 +2,7 @@
 """Sphinx configuration. Built by scripts/build-docs, which says where the
 kernel tree is whose kernel-doc extension, and whose comments, are used."""
 
+import json
 import os
 import sys
 
@@ -13,6 +14,7 @@ sys.dont_write_bytecode = True
 os.environ["srctree"] = KDOC_TREE  # read by kerneldoc.py
 sys.path[:0] = [
     os.path.join(HERE, "ext"),
+    os.path.join(KIT_ROOT, "scripts", "report"),
     os.path.join(KDOC_TREE, "Documentation", "sphinx"),
     os.path.join(KDOC_TREE, "tools", "lib", "python"),
 ]
@@ -38,7 +40,7 @@ highlight_language = "c"
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
 smartquotes = False
-exclude_patterns = ["_build", "timelines", "ext", "_templates"]
+exclude_patterns = ["_build", "timelines", "ext"]
 # A page of figures from a run, without the figures, is no page. What the page
 # includes is no page either.
 kit_cost = all(os.path.exists(os.path.join(HERE, "cost", name))
@@ -49,38 +51,12 @@ exclude_patterns += ["cost/tables.rst", "cost/contention.rst"] if kit_cost else 
 c_id_attributes = ["__user", "__iomem", "__counted_by", "__must_check", "__init", "__exit"]
 
 html_theme = "furo"
-html_static_path = ["_static"]
-html_css_files = ["kit.css"]
+html_static_path = ["_static", "../scripts/report/timeline.css"]
+html_css_files = ["kit.css", "timeline.css"]
 html_show_sphinx = False
 html_show_sourcelink = False
 html_copy_source = False
-html_theme_options = {
-    "navigation_with_keys": True,
-    "light_css_variables": {"color-brand-primary": "#0a5c9e", "color-brand-content": "#0a5c9e"},
-    # All of them: the compiled style of Debian's furo has these for the theme
-    # that is chosen by hand only, not for a browser that asks for dark.
-    "dark_css_variables": {
-        "color-problematic": "#ee5151",
-        "color-foreground-primary": "#dadada",
-        "color-foreground-secondary": "#a5a9ae",
-        "color-foreground-muted": "#8b9096",
-        "color-foreground-border": "#666666",
-        "color-background-primary": "#131416",
-        "color-background-secondary": "#1a1c1e",
-        "color-background-hover": "#1e2124",
-        "color-background-hover--transparent": "#1e212400",
-        "color-background-border": "#303335",
-        "color-background-item": "#444444",
-        "color-brand-primary": "#7ab8f5",
-        "color-brand-content": "#7ab8f5",
-        "color-highlighted-background": "#083563",
-        "color-guilabel-background": "#08356380",
-        "color-guilabel-border": "#13395f80",
-        "color-api-keyword": "var(--color-foreground-secondary)",
-        "color-highlight-on-target": "#333300",
-        "color-admonition-background": "#18181a",
-        "color-card-border": "var(--color-background-secondary)",
-        "color-card-background": "#18181a",
-        "color-card-marginals-background": "var(--color-background-hover)",
-    },
-}
+# All of the dark colours: the compiled style of Debian's furo has them for the
+# theme that is chosen by hand only, not for a browser that asks for dark.
+with open(os.path.join(HERE, "theme.json"), encoding="utf-8") as f:
+    html_theme_options = json.load(f)

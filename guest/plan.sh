@@ -5,6 +5,7 @@
 # boot one. Sourced after common.sh:
 #
 #	check_device MODEL	die if this QEMU does not have it
+#	guest_build ...		kernel and initramfs
 #	plan_begin DIR		start a plan in DIR/plan, which is emptied
 #	plan_module KO		a module, loaded first; its name in $variants
 #	plan_modules KERNEL [VARIANT...]  those of the kit's variants
@@ -31,6 +32,23 @@ check_device() {
 	grep -q "name \"$1\"\|alias \"$1\"" <<<"$known_devices" && return
 	[ "$1" != igb ] || hint=': 8.0 or later is needed (Debian 12: the one of bookworm-backports)'
 	die "$(qemu_version) has no device '$1'$hint"
+}
+
+# guest_build NO_BUILD BASE UNPATCHED CONFIG [--kernel-selftests]: the folder of
+# the kernel in $kernel, and $initramfs; without building when NO_BUILD is set.
+guest_build() {
+	local name=$2${3:+-unpatched} archive=initramfs${5:+-kernel}.cpio.gz
+	if [ -z "$1" ]; then
+		kernel=$("$KIT_ROOT/guest/build-kernel" ${3:+--unpatched} --config "$4" "$2")
+		initramfs=$("$KIT_ROOT/guest/build-initramfs" ${3:+--unpatched} ${5:+"$5"} "$2")
+		return
+	fi
+	initramfs=$BUILD/selftests-$name/$archive
+	[ "$4" = guest ] || name=$name-$4
+	kernel=$BUILD/guest/$name
+	if [ ! -e "$kernel/arch/x86/boot/bzImage" ] || [ ! -e "$initramfs" ]; then
+		die "nothing built for $name: run without --no-build"
+	fi
 }
 
 plan_begin() {

@@ -46,7 +46,7 @@ class Cell:
     device: str
     path: str
     title: str
-    status: str             # ok, fail, skip or died
+    status: str = "ok"      # or fail, skip, died
     bdf: str = ""
     why: str = ""
     ms: float = 0

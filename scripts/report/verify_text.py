@@ -78,7 +78,7 @@ def details(v: Verdict) -> list[str]:
             rows.append([drivers[cell.driver], cell.device, *(words if cell.checks else ["FAIL", *words[1:]])])
         lines += ["", row.path.title, *(columns(rows, indent="  ") if shown else [])]
         for why, some in empty.items():
-            lines += wrap(f"{where(some, shown)}: {why}", "  - ")
+            lines += wrap(f"{where(some, shown)}, {why}", "  - ")
         for n in row.notes:
             lines += wrap(v.notes[n], "  - ")
     return lines

@@ -166,7 +166,7 @@ void check_back(struct cell *cell, bool was_reset)
 		      pages(cell), ram);
 }
 
-/* What one reading thread saw between @from and @to. */
+/* What one hammering thread saw between @from and @to. */
 struct seen {
 	unsigned long blocked, buses, inside;
 	double longest;
@@ -215,13 +215,13 @@ void check_reader(struct cell *cell, double from, double to)
 		look(cell, h, from, to, &seen);
 		if (h->overflow)
 			check(cell, CK_ACCESS, ST_FAIL, rules[i],
-			      "the reading thread saw more changes than can be noted");
+			      "the hammering thread saw more changes than can be noted");
 		else if (seen.ones)
 			check(cell, CK_ACCESS, ST_FAIL, rules[i],
-			      "the reading thread read all-ones: the device was off");
+			      "the hammering thread read all-ones: the device was off");
 		else if (seen.inside > inside)
 			check(cell, CK_ACCESS, ST_FAIL, rules[i],
-			      "%lu reads of the reading thread while the device was touched",
+			      "%lu reads of the hammering thread while the device was touched",
 			      seen.inside - inside);
 		else
 			continue;
@@ -231,11 +231,11 @@ void check_reader(struct cell *cell, double from, double to)
 		return;
 	if (seen.blocked)
 		check(cell, CK_ACCESS, ST_OK, "C3",
-		      "the reading thread blocked (longest %.0f ms), %lu SIGBUS",
+		      "the hammering thread blocked (longest %.0f ms), %lu SIGBUS",
 		      seen.longest * 1e3, seen.buses);
 	else if (cell->hammer[0].pages || cell->hammer[1].pages)
 		check(cell, CK_ACCESS, ST_OK, "C3",
-		      "the reading thread read nothing meanwhile, %lu SIGBUS", seen.buses);
+		      "the hammering thread read nothing meanwhile, %lu SIGBUS", seen.buses);
 }
 
 void check_order(struct cell *cell, const struct ev *ev, int n, const char *order, bool out)

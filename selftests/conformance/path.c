@@ -64,7 +64,7 @@ void run_path(struct cell *cell)
 			    true);
 	check_back(cell, !path->leave);
 	if (!hammers_wait(cell, 5))
-		check(cell, CK_REFAULT, ST_FAIL, "C3", "the reading thread hangs");
+		check(cell, CK_REFAULT, ST_FAIL, "C3", "the hammering thread hangs");
 	hammers_stop(cell);
 	touched(cell, &from, &to);
 	check_reader(cell, from, to);

@@ -18,7 +18,17 @@
 
 #include <linux/limits.h>
 
-#include "device.h"
+#include "access.h"
+#include "kselftest_harness.h"
+
+FIXTURE(opath) {
+	struct kit_dev dev;
+	struct iommu *iommu;
+};
+
+FIXTURE_VARIANT(opath) {
+	int (*hold)(struct kit_dev *dev);
+};
 
 /* An O_PATH fd of what @path leads to, whose own file is then let go. */
 static int opath(const char *path)
@@ -37,6 +47,7 @@ static void wait_for_rcu(void)
 	syscall(__NR_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 }
 
+/* Exported as a DMABUF: the first area that can be. */
 static int exported(struct kit_dev *dev)
 {
 	char path[64];
@@ -74,55 +85,48 @@ static int mapped(struct kit_dev *dev)
 	return o;
 }
 
-static void revoke_by(struct kit_dev *dev, const char *how)
+FIXTURE_VARIANT_ADD(opath, exported) { .hold = exported };
+FIXTURE_VARIANT_ADD(opath, mapped) { .hold = mapped };
+
+FIXTURE_SETUP(opath)
 {
-	if (!strcmp(how, "memory-disable")) {
-		vfio_pci_cmd_clear(dev->vdev, PCI_COMMAND_MEMORY);
-		vfio_pci_cmd_set(dev->vdev, PCI_COMMAND_MEMORY);
-	} else if (!strcmp(how, "reset")) {
-		__vfio_pci_device_reset(dev->vdev);
-	}
+	kit_open(&self->dev, &self->iommu);
 }
+
+FIXTURE_TEARDOWN(opath)
+{
+	kit_close(&self->dev, self->iommu);
+}
+
+/* Held while @path, if any, is taken, and while the device closes. */
+static void hold_over(struct __test_metadata *_metadata, struct _test_data_opath *self,
+		      const FIXTURE_VARIANT(opath) *variant, const char *path)
+{
+	const char *why = path ? kit_cannot(kit_path(path), &self->dev) : NULL;
+	int fd;
+
+	if (why)
+		SKIP(return, "%s", why);
+	fd = variant->hold(&self->dev);
+	if (fd < 0)
+		SKIP(return, "nothing to hold");
+	wait_for_rcu();
+	if (path) {
+		ASSERT_EQ(0, kit_enter(kit_path(path), &self->dev));
+		ASSERT_EQ(0, kit_leave(kit_path(path), &self->dev));
+	}
+	kit_close(&self->dev, NULL);
+	wait_for_rcu();
+	EXPECT_EQ(0, close(fd));
+	wait_for_rcu();
+}
+
+TEST_F(opath, memory_disable) { hold_over(_metadata, self, variant, "memory_disable"); }
+TEST_F(opath, device_reset) { hold_over(_metadata, self, variant, "device_reset"); }
+TEST_F(opath, close) { hold_over(_metadata, self, variant, NULL); }
 
 int main(int argc, char **argv)
 {
-	static const struct {
-		const char *name, *how;
-		int (*hold)(struct kit_dev *dev);
-	} cases[] = {
-		{ "an exported DMABUF, memory disabled, closed", "memory-disable", exported },
-		{ "an exported DMABUF, device reset, closed", "reset", exported },
-		{ "an exported DMABUF, closed", "", exported },
-		{ "a BAR's mapping, memory disabled, closed", "memory-disable", mapped },
-		{ "a BAR's mapping, device reset, closed", "reset", mapped },
-		{ "a BAR's mapping, closed", "", mapped },
-	};
-	static struct kit_dev dev;
-	struct iommu *iommu;
-	int i, fd, err;
-
-	ksft_print_header();
-	if (argc != 2)
-		ksft_exit_fail_msg("usage: dmabuf_opath_test BDF\n");
-	ksft_set_plan(ARRAY_SIZE(cases));
-	iommu = iommu_init(MODE_IOMMUFD);
-	for (i = 0; i < ARRAY_SIZE(cases); i++) {
-		err = kit_dev_open(&dev, argv[1], iommu);
-		if (err)
-			ksft_exit_fail_msg("%s: %s\n", argv[1], strerror(-err));
-		kit_dev_find_areas(&dev);
-		fd = cases[i].hold(&dev);
-		wait_for_rcu();
-		revoke_by(&dev, cases[i].how);
-		close(dev.vdev->fd);
-		wait_for_rcu();
-		if (fd < 0) {
-			ksft_test_result_skip("O_PATH on %s: nothing to hold\n", cases[i].name);
-			continue;
-		}
-		close(fd);
-		wait_for_rcu();
-		ksft_test_result_pass("O_PATH on %s\n", cases[i].name);
-	}
-	ksft_finished();
+	kit_args(&argc, argv);
+	return test_harness_run(argc, argv);
 }

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Copyright (C) 2026 The VFIO variant-driver kit authors
+"""Directives that draw: timelines, and the rooms of the kit."""
+
+import json
+import re
+import subprocess
+import textwrap
+from pathlib import Path
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+
+import kit_tree
+import timeline             # of scripts/report
+from kit_directives import KitDirective
+
+
+def figure(picture: str, title: str, caption: list) -> list:
+    """A picture that scrolls where it is too wide, with a caption."""
+    return [nodes.raw("", '<figure class="timeline"><div class="timeline-scroll" tabindex="0" role="group" '
+                      f'aria-label="{timeline.esc(title)}">{picture}</div><figcaption>', format="html"),
+            *caption, nodes.raw("", "</figcaption></figure>", format="html")]
+
+
+class Timeline(KitDirective):
+    """One diagram, or several side by side where there is room."""
+    required_arguments = 1
+    final_argument_whitespace = True
+    option_spec = {"caption": directives.unchanged}
+
+    def find(self, name: str) -> Path | None:
+        places = [name] if "/" in name else [f"recorded/{name}", f"kunit/{name}"]
+        files = [Path(self.env.srcdir, "timelines", f"{place}.json") for place in places]
+        return next((f for f in files if f.exists()), None)
+
+    def check_case(self, tl: dict) -> None:
+        """Does the case exist, and expect these orders?"""
+        text = kit_tree.kunit_case_text(self.root, tl["kunit"])
+        if text is None:
+            self.warn(f"timeline of a KUnit case that does not exist: {tl['kunit']}")
+            return
+        for seq in tl["sequences"]:
+            if f'"{seq["order"]}"' not in text:
+                self.warn(f"{tl['kunit']} does not expect the order '{seq['order']}'")
+
+    def caption(self, tl: dict) -> str:
+        if "kunit" in tl:
+            self.check_case(tl)
+            return (f"The order that the KUnit case :kunit:`{tl['kunit']}` expects of the fixture's "
+                    "event log, which the tracepoints feed. It has no times.")
+        if "events" in tl:
+            kernel = f", Linux {tl['kernel']}" if tl.get("kernel") else ""
+            device = "slot of two functions" if tl["device"] == "slot" else f"``{tl['device']}``"
+            return (f"Recorded by ``make verify`` with plain vfio-pci on an emulated {device}{kernel}: "
+                    "tracepoints and kprobe events of the guest, and what a reader thread saw. Times in "
+                    "milliseconds; rows are not to scale.")
+        return tl.get("source", "A story, not a recording.")
+
+    def one(self, name: str) -> list:
+        path = self.find(name)
+        if not path:
+            return self.warn(f"no timeline {name}")
+        self.depends_on(path)
+        try:
+            tl = json.loads(path.read_text(encoding="utf-8"))
+            svg = timeline.draw(tl, self.env.new_serialno("timeline"))
+        except (timeline.BadTimeline, ValueError, KeyError, TypeError) as e:
+            return self.warn(f"{path}: {e!r}")
+        text = self.options.get("caption") or self.caption(tl)
+        return figure(svg, tl["title"], self.parse([f"**{tl['title']}.** {text}"]))
+
+    def run(self):
+        out = [node for name in self.arguments[0].split() for node in self.one(name)]
+        if " " not in self.arguments[0]:
+            return out
+        return [nodes.raw("", '<div class="timeline-pair">', format="html"), *out,
+                nodes.raw("", "</div>", format="html")]
+
+
+class KitRooms(KitDirective):
+    """The folders of the kit, what each is for, and which of them use which: from
+    the README's table, and from what their files name."""
+
+    def graph(self, rooms: dict[str, str]) -> str:
+        lines = ["digraph { rankdir=TB; bgcolor=transparent; nodesep=.3; ranksep=.5;",
+                 'node [shape=box, fontname="sans-serif", fontsize=11, margin=".12,.07"];']
+        for room, text in rooms.items():
+            words = "\\n".join(textwrap.wrap(text, 30)).replace('"', "'")
+            lines.append(f'"{room}" [label="{room}/\\n{words}"];')
+        lines += [f'"{a}" -> "{b}";' for a, b in sorted(kit_tree.calls(self.root, list(rooms)))]
+        return "\n".join([*lines, "}"])
+
+    def run(self):
+        self.depends_on(self.root / "README.rst")
+        rooms = kit_tree.rooms(self.root)
+        if not rooms:
+            return self.warn("README.rst has no table of rooms")
+        try:
+            svg = subprocess.run(["dot", "-Tsvg"], input=self.graph(rooms), text=True, timeout=60,
+                                 capture_output=True, check=True).stdout
+        except (OSError, subprocess.SubprocessError) as e:
+            return self.warn(f"dot does not draw the rooms (scripts/setup docs): {e}")
+        svg = re.sub(r"(?s)^.*?<svg ", '<svg class="rooms" role="img" ', svg)
+        # Colours are the theme's, and a mouse over a box needs no title in it.
+        svg = re.sub(r' (fill|stroke)="(?!none|transparent)[^"]*"|<title>.*?</title>', "", svg)
+        return figure(svg, "The rooms of the kit", self.parse(
+            ["An arrow leads from a room to one whose files it uses."]))
+
+
+def setup(app):
+    app.add_directive("timeline", Timeline)
+    app.add_directive("kit-rooms", KitRooms)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

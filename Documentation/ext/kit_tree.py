@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Copyright (C) 2026 The VFIO variant-driver kit authors
+"""What the kit's sources say about themselves: tests, paths, patches, rooms."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+COMMENT = r"/\*((?:[^*]|\*(?!/))*)\*/"
+
+
+@dataclass
+class Test:
+    name: str
+    comment: str = ""
+
+
+@dataclass
+class Suite:
+    name: str
+    path: Path
+    tests: list[Test]
+
+
+@dataclass
+class Patch:
+    number: int
+    name: str
+    subject: str
+    message: str
+    files: list[str]
+
+
+def read(path) -> str:
+    return Path(path).read_text(encoding="utf-8")
+
+
+def first_paragraph(comment: str) -> str:
+    """Of a block comment's inside, without the stars."""
+    body = re.sub(r"(?m)^[ \t]*\*+ ?", "", comment).strip()
+    return re.sub(r"\s+", " ", body.split("\n\n")[0])
+
+
+def function(text: str, name: str) -> Test | None:
+    """A function with the block comment right before it, if it is in text."""
+    m = re.search(rf"(?m)(?:{COMMENT}\s*)?^(?:static )?void {name}\(", text)
+    return Test(name, first_paragraph(m[1] or "")) if m else None
+
+
+def kunit_suites(root: Path) -> list[Suite]:
+    """All suites of the kit. Those of the variants begin with shared cases, which
+    VPK_VARIANT_CASES() lists."""
+    header = read(root / "kunit/vfio_pci_kunit.h")
+    shared = re.search(r"#define VPK_VARIANT_CASES\(.*?\n\}\n", header, re.S)
+    common = "".join(read(p) for p in root.glob("kunit/variant_cases.c"))
+    out = []
+    for path in sorted([*root.glob("kunit/*.c"), *root.glob("variants/*/*_kunit.c")]):
+        text = read(path)
+        tables = dict(re.findall(r"struct kunit_case (\w+)\[\]\s*=\s*(\{.*?\n\});", text, re.S))
+        for table, cases in re.findall(r"^VPK_VARIANT_CASES\((\w+)(.*?)\);", text, re.S | re.M):
+            tables[table] = (shared[0] if shared else "") + cases
+        for body in re.findall(r"struct kunit_suite \w+\s*=\s*\{(.*?)\n\};", text, re.S):
+            name = re.search(r'\.name\s*=\s*"([^"]+)"', body)
+            table = re.search(r"\.test_cases\s*=\s*(\w+)", body)
+            if name and table and table[1] in tables:
+                cases = re.findall(r"KUNIT_CASE\w*\(\s*(\w+)", tables[table[1]])
+                out.append(Suite(name[1], path, [function(text, c) or function(common, c) or Test(c)
+                                                 for c in cases]))
+    return out
+
+
+def kunit_case_text(root: Path, name: str) -> str | None:
+    """The source of SUITE.CASE, with adjacent string literals joined."""
+    suite, _, case = name.partition(".")
+    for found in kunit_suites(root):
+        if found.name == suite and any(t.name == case for t in found.tests):
+            m = re.search(rf"(?ms)^(?:static )?void {re.escape(case)}\(.*?^\}}", read(found.path))
+            return re.sub(r'"\s*\n?\s*"', "", m[0]) if m else ""
+    return None
+
+
+def paths(root: Path) -> tuple[Path, list[Test]]:
+    """The table of paths, and each with its title."""
+    table = root / "selftests/lib/path_table.h"
+    rows = re.findall(r'^KIT_(?:PATH|CELL)\((\w+), "([^"]+)"', read(table), re.M)
+    return table, [Test(name, title) for name, title in rows]
+
+
+def selftests(root: Path) -> list[Suite]:
+    """The programs of the kselftest harness."""
+    out = []
+    for path in sorted(root.glob("selftests/tests/*.c")):
+        tests = [Test(".".join(filter(None, m.group(2, 3))), first_paragraph(m[1] or "")) for m in re.finditer(
+            rf"(?m)(?:{COMMENT}\s*)?^TEST(?:_F|_F_TIMEOUT)?\((?:(\w+),\s*)?(\w+)[,)]", read(path))]
+        if tests:
+            out.append(Suite(path.stem, path, tests))
+    return out
+
+
+def series(root: Path, base: str) -> list[Patch]:
+    folder = root / "core-patch" / f"v{base}"
+    names = [n for n in read(folder / "series").split("\n") if n.strip() and not n.startswith("#")]
+    out = []
+    for number, name in enumerate(map(str.strip, names), 1):
+        head, _, rest = read(folder / name).partition("\n\n")
+        subject = re.search(r"(?ms)^Subject: (.*?)(?=^\S|\Z)", head)[1]
+        subject = re.sub(r"\s*\n\s*", " ", re.sub(r"^\[PATCH[^]]*\]\s*", "", subject)).strip()
+        message, _, stat = rest.partition("\n---\n")
+        message = re.sub(r"(?m)^Signed-off-by:.*\n?", "", message).strip()
+        files = re.findall(r"(?m)^ (\S+)\s+\|", stat.partition("\ndiff --git")[0])
+        out.append(Patch(number, name, subject, message, files))
+    return out
+
+
+def find_patch(root: Path, base: str, slug: str) -> Patch | None:
+    found = [p for p in series(root, base) if slug in p.name]
+    return found[0] if len(found) == 1 else None
+
+
+def mutants(root: Path) -> list[Test]:
+    """What KUnit has to find: kernels and drivers that are wrong on purpose."""
+    out = [Test(p.stem, re.sub(r"\s+", " ", read(p).split("\n\n")[0]))
+           for p in sorted(root.glob("negative/kernels/*.patch"))]
+    for path in sorted(root.glob("negative/kunit/*/main.c")):
+        comments = [m for m in re.findall(COMMENT, read(path)) if "SPDX" not in m]
+        out.append(Test(path.parent.name, first_paragraph(comments[0]) if comments else ""))
+    return out
+
+
+def conformance_words(root: Path) -> str:
+    """The sources of the conformance program, with string literals joined."""
+    files = [*root.glob("selftests/conformance/*.c"), *root.glob("selftests/lib/*.[ch]")]
+    return re.sub(r'"\s*\n?\s*"', "", "".join(read(p) for p in sorted(files)))
+
+
+def rooms(root: Path) -> dict[str, str]:
+    """The folders of the kit, each with what it is for: the README has them in a
+    table, which is the only place that says so."""
+    out, room = {}, ""
+    for line in read(root / "README.rst").splitlines():
+        if m := re.match(r"``([\w-]+)/``\s+(\S.*)", line):
+            room = m[1] if (root / m[1]).is_dir() and m[1] != "build" else ""
+            if room:
+                out[room] = m[2]
+        elif room and re.match(r"\s{8,}\S", line):
+            out[room] += " " + line.strip()
+        else:
+            room = ""
+    return out
+
+
+def calls(root: Path, known: list[str]) -> set[tuple[str, str]]:
+    """(room, another one that a program or a file of it names)."""
+    name = re.compile(rf"(?<![\w.-])({'|'.join(known)})/[\w$*{{-]")
+    out = set()
+    for room in known:
+        for path in sorted((root / room).rglob("*")):
+            if not path.is_file() or path.suffix in (".rst", ".patch", ".json", ".o", ".pyc", ".svg", ".csv"):
+                continue
+            code = re.sub(r"(?m)^\s*(#(?!include)|\*|//).*$", "", path.read_text(encoding="utf-8", errors="replace"))
+            out |= {(room, m) for m in name.findall(code) if m != room}
+    return out
