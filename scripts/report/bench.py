@@ -231,8 +231,9 @@ class Figure:
     new: float | None
     other_size: bool = False    # a region of another size: not to be compared
 
-    def ratio(self) -> str:
-        return f"x{self.new / self.old:.4f}" if self.old and self.new is not None else "-"
+    def __str__(self) -> str:
+        ratio = f" (x{self.new / self.old:.4f})" if self.old and self.new is not None else ""
+        return "none" if self.new is None or self.other_size else number(self.new) + ratio
 
 
 def number(value) -> str:
@@ -259,22 +260,27 @@ def figures(old: Run, new: Run, device: str):
             yield Figure(f"slope of {name}, {REVOKE_LAYOUTS[layout]}", *(round(x, 2) for x in pair))
 
 
+def device_table(old: Run, runs: dict[str, Run], device: str) -> list[list[str]]:
+    """All figures of a device, a column a driver, the head first."""
+    by_driver = [{f.what: f for f in figures(old, new, device)} for new in runs.values()]
+    rows = [["operation", f"{PLAIN}, unpatched", *(f"{d}, patched" for d in runs)]]
+    for what in dict.fromkeys(w for found in by_driver for w in found):
+        some = [found.get(what) for found in by_driver]
+        rows.append([what, number(next(f for f in some if f).old), *(str(f or "none") for f in some)])
+    return rows
+
+
 def all_figures(old: Run, runs: dict[str, Run]) -> list[str]:
     lines = []
+    for device, words in DEVICES.items():
+        rows = device_table(old, runs, device)
+        if len(rows) > 1:
+            lines += [f"instructions on {words}", "", *columns(rows, set(range(1, len(rows[0])))), ""]
     for driver, new in runs.items():
-        for device, words in DEVICES.items():
-            rows = [["", f"{PLAIN}, unpatched", f"{driver}, patched", "ratio", "difference"]]
-            for f in figures(old, new, device):
-                if f.new is not None:
-                    more = f"{f.new - f.old:+.0f}" if f.old is not None and not f.other_size else ""
-                    rows.append([f.what, number(f.old), number(f.new),
-                                 "other size" if f.other_size else f.ratio(), more])
-            if len(rows) > 1:
-                lines += [f"{driver} on {words}", "", *columns(rows, {1, 2, 3, 4}), ""]
-            lines += [f"not measured: {key[1]} {key[2]}: {why}" for key, why in new.absent.items()
-                      if key[0] == device]
-        lines += new.notes + [""]
-    return lines
+        lines += [f"{driver} on {device}: not measured: {op} {layout}: {why}"
+                  for (device, op, layout), why in new.absent.items()]
+        lines += new.notes
+    return [*lines, ""]
 
 
 def target_table(targets: list[Target]) -> list[str]:
@@ -300,12 +306,12 @@ def csv_text(old: Run, runs: dict[str, Run]) -> str:
     return out.getvalue()
 
 
-def rst_table(title: str, header: list, rows: list) -> list[str]:
+def rst_table(title: str, rows: list) -> list[str]:
     lines = [f".. list-table:: {title}", "   :header-rows: 1", ""]
-    for row in [header, *rows]:
-        for i, c in enumerate(row):
-            # A bare dash would begin a list in the cell.
-            lines.append(("     - " if i else "   * - ") + (r"\-" if c == "-" else str(c)))
+    for row in rows:
+        # A bare dash would begin a list in the cell.
+        cells = [r"\-" if c == "-" else str(c) for c in row]
+        lines += [f"   * - {cells[0]}", *(f"     - {c}" for c in cells[1:])]
     return lines + [""]
 
 
@@ -315,26 +321,12 @@ def rst_text(made_by: str, tables: list[list[str]]) -> str:
 
 
 def manual_tables(old: Run, runs: dict[str, Run], targets: list[Target]) -> list[list[str]]:
-    out = [rst_table("Targets: the worst of all devices, numbers and layouts",
-                     ["driver, patched", "what", "against unpatched", "target", "reached"],
-                     [[t.driver, t.group, t.seen, t.limit, "yes" if t.reached else "**no**"]
-                      for t in worst(targets)])]
-    for device in ("ivshmem", "huge"):      # igb is as ivshmem-plain; all of it is in bench.csv
-        by_driver = {d: {f.what: f for f in figures(old, new, device)} for d, new in runs.items()}
-        rows = []
-        for what in dict.fromkeys(w for found in by_driver.values() for w in found):
-            some = [found.get(what) for found in by_driver.values()]
-            row = [what, number(next(f for f in some if f).old)]
-            for f in some:
-                if not f or f.new is None or f.other_size:
-                    row.append("none")
-                else:
-                    row.append(number(f.new) + (f" ({f.ratio()})" if f.old is not None else ""))
-            rows.append(row)
-        if rows:
-            out.append(rst_table(f"Instructions on {DEVICES[device]}",
-                                 ["operation", "vfio-pci, unpatched", *(f"{d}, patched" for d in runs)], rows))
-    return out
+    rows = [["driver, patched", "what", "against unpatched", "target", "reached"]]
+    rows += [[t.driver, t.group, t.seen, t.limit, "yes" if t.reached else "**no**"] for t in worst(targets)]
+    # igb is as ivshmem-plain; all of it is in bench.csv.
+    return [rst_table("Targets: the worst of all devices, numbers and layouts", rows)] + \
+        [rst_table(f"Instructions on {DEVICES[d]}", table) for d in ("ivshmem", "huge")
+         if len(table := device_table(old, runs, d)) > 1]
 
 
 # --- the command

@@ -67,7 +67,7 @@ def run(args) -> int:
     title = f"Patched against unpatched: median of {args.rounds} pairs (least - most)"
     write(args.dir / "contention.csv", csv_text(rounds))
     write(args.dir / "contention.rst",
-          rst_text("make bench-contention", [rst_table(title, ["CPUs", *FIGURES], rows)]))
+          rst_text("make bench-contention", [rst_table(title, [["CPUs", *FIGURES], *rows])]))
     print(title + "\n")
     short = ["revocations/s", "faults/s", "faults/revocation", "time of one"]
     # Four columns of a median with its spread are wider than a terminal: two tables.
