@@ -14,5 +14,9 @@
 ktap_print_header
 ktap_set_plan 1
 grep debug_locks: /proc/lockdep_stats
-ktap_test_result "lockdep was on to the end" grep -q 'debug_locks: *1$' /proc/lockdep_stats
+if grep -q 'debug_locks: *1$' /proc/lockdep_stats; then
+	ktap_test_pass "lockdep was on to the end"
+else
+	ktap_test_fail "lockdep was on to the end"
+fi
 ktap_finished
