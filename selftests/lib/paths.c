@@ -324,8 +324,8 @@ static int hot_reset(struct kit_set *set)
 /* --- the table ------------------------------------------------------- */
 
 const struct kit_path kit_paths[] = {
-#define KIT_PATH(_name, _title, ...)	   { .name = #_name, .title = _title, __VA_ARGS__ },
-#define KIT_CELL(_name, _title, _run, ...) { .name = #_name, .title = _title, __VA_ARGS__ },
+#define KIT_PATH(...) KIT_CELL(__VA_ARGS__, .one_device = true)
+#define KIT_CELL(_name, _title, ...) { .name = #_name, .title = _title, __VA_ARGS__ },
 #include "path_table.h"
 };
 
