@@ -40,12 +40,8 @@ highlight_language = "c"
 pygments_style = "friendly"
 pygments_dark_style = "monokai"
 smartquotes = False
-exclude_patterns = ["_build", "timelines", "ext"]
-# A page of figures from a run, without the figures, is no page. What the page
-# includes is no page either.
-kit_cost = all(os.path.exists(os.path.join(HERE, "cost", name))
-               for name in ("index.rst", "tables.rst", "contention.rst", "bench.svg", "bench.csv"))
-exclude_patterns += ["cost/tables.rst", "cost/contention.rst"] if kit_cost else ["cost"]
+# What pages include is no page of its own.
+exclude_patterns = ["_build", "timelines", "ext", "cost/tables.rst", "cost/contention.rst"]
 
 # What kernel-doc leaves in its output and the C domain of Sphinx does not know.
 c_id_attributes = ["__user", "__iomem", "__counted_by", "__must_check", "__init", "__exit"]

@@ -1,37 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Core suite, fourth part: error paths. Each allocation in mmap(), in the
- * export of a DMABUF and in probe fails, one at a time: the right errno, no
- * leak, no lock left held, and the next attempt works.
+ * Core suite: error paths. Each allocation in mmap(), open, export and probe
+ * fails once: the errno is right, nothing leaks, no lock is left held, and the
+ * next attempt works.
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
 #include "vfio_pci_kunit.h"
 
-/* Nothing can reset these two, so that opening them takes no time. */
+/* Nothing can reset a function like this, so opening it takes no time. */
 static const struct vpk_function_config vpk_plain = {
 	.bar_size = { SZ_64K, 0, SZ_1M }, .pm = true, .no_soft_reset = true,
 };
 
-/* In the first mmap() of a BAR after opening the device. */
+/* Each allocation in the first mmap() of a BAR after open fails once. */
 static void faults_mmap(struct kunit *test)
 {
 	vpk_faults_mmap_check(test, &vpk_plain, VPK_DRIVER, 2);
 }
 
-/* The same for opening the device. */
+/* Each allocation in open fails once. */
 static void faults_open(struct kunit *test)
 {
 	vpk_faults_open_check(test, &vpk_plain, VPK_DRIVER);
 }
 
-/* The same for the export of a DMABUF. */
+/* Each allocation in the export of a DMABUF fails once. */
 static void faults_export(struct kunit *test)
 {
 	vpk_faults_export_check(test, &vpk_plain, VPK_DRIVER, 0);
 }
 
-/* The same for probe: not bound, as before, and it can be bound afterwards. */
+/* Each allocation in probe fails once: not bound then, but bound afterwards. */
 static void faults_probe(struct kunit *test)
 {
 	vpk_faults_probe_check(test, &vpk_plain, VPK_DRIVER);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Core suite, third part: importers of exported DMABUFs. They are told to let
- * go after the user mappings are gone and while the device is in D0, and the
- * core waits for them (rule C3); C6 and C8 as far as they are about DMABUFs.
+ * Core suite: importers of exported DMABUFs. The core tells them to let go when
+ * the user mappings are gone and while the device is in D0, and waits for them
+ * (rule C3). Rules C6 and C8, as far as they are about DMABUFs.
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
@@ -15,7 +15,7 @@
 
 static const struct vpk_function_config vpk_full = VPK_FULL_CONFIG;
 
-/* Functions 0 and 1 bound and open; function 2 imports. */
+/* Functions 0 and 1 are bound and open; function 2 imports. */
 struct vpk_importing {
 	struct vpk_host *host;
 	struct vpk_function *fn[2];
@@ -97,7 +97,7 @@ static void importer_order(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, event->b, 1, "DMABUFs waited for");
 }
 
-/* C3: the same, and a slow importer is waited for while users stay out. */
+/* C3: the core waits for a slow importer, and users stay out until then. */
 static void importer_is_slow(struct kunit *test)
 {
 	const struct vpk_import_case *param = test->param_value;
@@ -126,7 +126,7 @@ static void importer_hot_reset(struct kunit *test)
 	struct vpk_importing on = {};
 	unsigned int i;
 
-	/* The importing device is in the set as well, so it has to be owned. */
+	/* The importing device is in the set too, so the caller must own it. */
 	on.host = vpk_host_create(test);
 	for (i = 0; i < 2; i++)
 		on.fn[i] = vpk_function_add(test, on.host, &vpk_full);
@@ -152,7 +152,7 @@ static void importer_hot_reset(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_importer_map(on.importer[1]), 0);
 }
 
-/* A trylock lost in hot reset: no importer has been told anything. */
+/* When hot reset fails to take a lock, no importer has been told anything. */
 static void importer_trylock(struct kunit *test)
 {
 	struct vpk_importing on = {};
@@ -170,7 +170,7 @@ static void importer_trylock(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_importer_mapped(on.importer[1]));
 }
 
-/* A refused reset gives the DMABUF back. */
+/* After a refused reset the DMABUF can be mapped again. */
 static void importer_reset_refused(struct kunit *test)
 {
 	struct vpk_importing on = {};
@@ -184,7 +184,7 @@ static void importer_reset_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_importer_map(on.importer[0]), 0);
 }
 
-/* Revoked, no mapping is to be had; unrevoked, it is, and nobody was told. */
+/* A revoked DMABUF cannot be mapped; an unrevoked one can, without a notice. */
 static void importer_revoked(struct kunit *test)
 {
 	struct vpk_importing on = {};
@@ -212,7 +212,7 @@ static void importer_revoked(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_importer_map(on.importer[0]), 0);
 }
 
-/* C8: an importer that has nothing mapped is no reason to wait. */
+/* C8: the core does not wait for an importer that has nothing mapped. */
 static void importer_idle(struct kunit *test)
 {
 	struct vpk_importing on = {};
@@ -230,7 +230,7 @@ static void importer_idle(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, event->a, 1);
 }
 
-/* What is exported while memory is disabled is revoked from the start. */
+/* A DMABUF exported while memory is disabled is revoked from the start. */
 static void importer_born_revoked(struct kunit *test)
 {
 	struct vpk_importing on = {};
@@ -245,7 +245,7 @@ static void importer_born_revoked(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_importer_map(importer), 0);
 }
 
-/* The importer gets the bus addresses of what was asked for. */
+/* The importer gets the bus addresses of the exported range. */
 static void importer_addresses(struct kunit *test)
 {
 	struct vpk_importing on = {};
@@ -264,7 +264,7 @@ static void importer_addresses(struct kunit *test)
 			pci_bus_address(on.fn[0]->pdev, 0) + PAGE_SIZE);
 }
 
-/* Ranges that the BAR does not have are refused. */
+/* The export refuses ranges that are not in the BAR. */
 static void importer_refused(struct kunit *test)
 {
 	struct vpk_function *fn;
@@ -288,7 +288,7 @@ static void importer_refused(struct kunit *test)
 						&good, 1)));
 }
 
-/* Close with a mapped importer: it is told, and waited for. */
+/* Close tells an importer that has a mapping, and waits for it. */
 static void importer_close(struct kunit *test)
 {
 	struct vpk_importing on = {};
@@ -309,7 +309,7 @@ static void importer_close(struct kunit *test)
 /*
  * C6: an O_PATH descriptor pins the dentry of a DMABUF whose struct file is
  * gone. Nothing may look at that file: with KASAN and SLUB_RCU_DEBUG the
- * unpatched core reports a use after free in both steps here.
+ * unpatched core reports a use-after-free in both steps here.
  */
 static void importer_o_path(struct kunit *test)
 {

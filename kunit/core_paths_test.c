@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Core suite, first half: the nine paths that revoke BAR mappings. Each case
- * checks the state before, the order during (rule C3), and the state after,
- * when the mapping is to be refused or faults again.
+ * Core suite: the paths that revoke BAR mappings. Each case checks the state
+ * before the revocation, the order during it (rule C3), and the state after it,
+ * when an access is refused or faults the page in again.
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
@@ -20,7 +20,7 @@ static const struct vpk_function_config vpk_af = {
 	.bar_size = { SZ_64K }, .af_flr = true,
 };
 
-/* A mapping that has been used, and nothing in the log. */
+/* Make a mapping, use it, and empty the log. */
 static struct vpk_map *vpk_used_map(struct kunit *test, struct vpk_function *fn)
 {
 	struct vpk_map *map = vpk_map(test, fn, 0, PAGE_SIZE, PAGE_SIZE);
@@ -31,7 +31,7 @@ static struct vpk_map *vpk_used_map(struct kunit *test, struct vpk_function *fn)
 	return map;
 }
 
-/* The user's PTE was gone at each event from the first one, the zap, on. */
+/* The user's PTE was gone at each event, from the first one (the zap) on. */
 static void vpk_expect_never_mapped(struct kunit *test, struct vpk_host *host)
 {
 	unsigned int i;
@@ -43,7 +43,7 @@ static void vpk_expect_never_mapped(struct kunit *test, struct vpk_host *host)
 				       vpk_log_detail(test, host));
 }
 
-/* The mapping is gone, and works again, with the PFN that it had. */
+/* The page is gone, and an access faults it in again, with the same PFN. */
 static void vpk_expect_refault(struct kunit *test, struct vpk_map *map)
 {
 	unsigned long pfn = 0;
@@ -54,7 +54,7 @@ static void vpk_expect_refault(struct kunit *test, struct vpk_map *map)
 	KUNIT_EXPECT_EQ(test, pfn, vpk_bar_pfn(map->fn, 0, PAGE_SIZE));
 }
 
-/* The mapping is gone, and an access is refused. */
+/* The page is gone, and an access is refused. */
 static void vpk_expect_refused(struct kunit *test, struct vpk_map *map)
 {
 	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
@@ -62,7 +62,7 @@ static void vpk_expect_refused(struct kunit *test, struct vpk_map *map)
 	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
 }
 
-/* Path 1: memory-disable through PCI_COMMAND, and enable. */
+/* memory_disable: memory off and on through PCI_COMMAND. */
 static void path_memory_disable(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -79,7 +79,7 @@ static void path_memory_disable(struct kunit *test)
 	vpk_expect_refault(test, map);
 }
 
-/* Path 2: D3hot and back through PMCSR. */
+/* d3hot: D3hot and back through PMCSR. */
 static void path_d3hot(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -96,7 +96,7 @@ static void path_d3hot(struct kunit *test)
 	vpk_expect_refault(test, map);
 }
 
-/* The same when D0 has to restore what D3hot has lost. */
+/* d3hot, of a device that loses its configuration in D3hot. */
 static void path_d3hot_soft_reset(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_soft, VPK_DRIVER);
@@ -112,7 +112,7 @@ static void path_d3hot_soft_reset(struct kunit *test)
 	vpk_expect_refault(test, map);
 }
 
-/* Path 3: FLR through the PCI Express capability. */
+/* flr: FLR through the PCI Express capability. */
 static void path_flr(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -126,7 +126,7 @@ static void path_flr(struct kunit *test)
 	vpk_expect_refault(test, map);
 }
 
-/* Path 4: FLR through the AF capability. */
+/* af_flr: FLR through the AF capability. */
 static void path_af_flr(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_af, VPK_DRIVER);
@@ -140,7 +140,7 @@ static void path_af_flr(struct kunit *test)
 	vpk_expect_refault(test, map);
 }
 
-/* Path 5: runtime PM entry. */
+/* runtime_pm, entry. */
 static void path_runtime_pm_entry(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -151,12 +151,12 @@ static void path_runtime_pm_entry(struct kunit *test)
 	vpk_expect_never_mapped(test, fn->host);
 	vpk_expect_refused(test, map);
 
-	/* A second entry is refused and, again, revokes nothing. */
+	/* A second entry is refused, and revokes nothing. */
 	KUNIT_EXPECT_EQ(test, vpk_low_power(fn, true), -EINVAL);
 	KUNIT_EXPECT_EQ(test, vpk_low_power(fn, false), 0);
 }
 
-/* Path 6: runtime PM exit. */
+/* runtime_pm, exit. */
 static void path_runtime_pm_exit(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -169,7 +169,7 @@ static void path_runtime_pm_exit(struct kunit *test)
 	vpk_expect_refault(test, map);
 }
 
-/* Path 7: VFIO_DEVICE_RESET. */
+/* device_reset: VFIO_DEVICE_RESET. */
 static void path_device_reset(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -182,7 +182,7 @@ static void path_device_reset(struct kunit *test)
 	vpk_expect_refault(test, map);
 }
 
-/* The same from D3hot: importers let go in D0, users are locked out before. */
+/* device_reset_d3hot: users are out before D0; importers let go in D0. */
 static void path_device_reset_d3hot(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -215,7 +215,7 @@ static void vpk_two_open(struct kunit *test, struct vpk_function *fn[2],
 		map[i] = vpk_used_map(test, fn[i]);
 }
 
-/* Path 8: hot reset. All are zapped before any of them is waited for. */
+/* hot_reset_slot: all functions are zapped before the core waits for any. */
 static void path_hot_reset_slot(struct kunit *test)
 {
 	struct vpk_function *fn[2];
@@ -229,7 +229,7 @@ static void path_hot_reset_slot(struct kunit *test)
 	vpk_expect_refault(test, map[1]);
 }
 
-/* The same with one function in D3hot: D0 after all zaps, before revocation. */
+/* hot_reset_slot with a function in D3hot: D0 comes after all zaps. */
 static void path_hot_reset_slot_d3hot(struct kunit *test)
 {
 	struct vpk_function *fn[2];
@@ -245,7 +245,7 @@ static void path_hot_reset_slot_d3hot(struct kunit *test)
 	vpk_expect_refault(test, map[1]);
 }
 
-/* A closing device gives no DMABUF back. */
+/* A device that closes unrevokes no DMABUF. */
 static void vpk_expect_nothing_unrevoked(struct kunit *test,
 					 struct vpk_host *host)
 {
@@ -257,7 +257,7 @@ static void vpk_expect_nothing_unrevoked(struct kunit *test,
 					    vpk_log_detail(test, host));
 }
 
-/* Path 9: close. A mapping keeps the device open; the last one closes it. */
+/* close: a mapping keeps the device open, and the last one closes it. */
 static void path_close(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -276,7 +276,7 @@ static void path_close(struct kunit *test)
 	vpk_expect_nothing_unrevoked(test, fn->host);
 }
 
-/* Close from D3hot with the mapping gone already. */
+/* close, in D3hot and after the last mapping is gone. */
 static void path_close_d3hot(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -315,7 +315,7 @@ static void fails_reset_impossible(struct kunit *test)
 	struct vpk_function *fn = vpk_function_add(test, host, &config);
 	struct vpk_map *map;
 
-	/* Alone on its bus, it could be reset by the bus. */
+	/* If it were alone on its bus, a bus reset could reset it. */
 	vpk_function_add(test, host, &config);
 	vpk_host_probe(test, host);
 	vpk_bind(test, fn, VPK_DRIVER);
@@ -326,7 +326,7 @@ static void fails_reset_impossible(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
 }
 
-/* The trylock of hot reset is lost: nothing has been revoked yet. */
+/* When hot reset fails to take a lock, nothing has been revoked yet. */
 static void fails_hot_reset_trylock(struct kunit *test)
 {
 	struct vpk_lock_holder *holder;
@@ -341,14 +341,14 @@ static void fails_hot_reset_trylock(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_touch(map[0], 0), 0);
 	KUNIT_EXPECT_TRUE(test, vpk_mapped(map[1], 0));
 
-	/* Nor is any lock left behind. */
+	/* No lock is left held either. */
 	vpk_log_clear(fn[0]->host);
 	KUNIT_EXPECT_EQ(test, vpk_hot_reset(fn[0]), 0);
 	vpk_expect_refault(test, map[0]);
 	vpk_expect_refault(test, map[1]);
 }
 
-/* A set that is not wholly owned cannot be hot reset; nothing is zapped. */
+/* Hot reset of a set that the caller does not own is refused before the zap. */
 static void fails_hot_reset_not_owned(struct kunit *test)
 {
 	struct vpk_function *fn[2];
@@ -366,7 +366,7 @@ static void fails_hot_reset_not_owned(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_mapped(map[1], 0));
 }
 
-/* PCI_COMMAND cannot be read: nothing happens. */
+/* If PCI_COMMAND cannot be read, nothing happens. */
 static void fails_command_read(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -378,7 +378,7 @@ static void fails_command_read(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
 }
 
-/* PCI_COMMAND cannot be written: memory is still enabled, nothing revoked. */
+/* If PCI_COMMAND cannot be written, memory stays on and nothing is revoked. */
 static void fails_command_write(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -391,13 +391,13 @@ static void fails_command_write(struct kunit *test)
 	vpk_expect_refault(test, map);
 }
 
-/* PMCSR cannot be written: the device is in D0 still, nothing revoked. */
+/* If PMCSR cannot be written, the device stays in D0 and nothing is revoked. */
 static void fails_pmcsr_write(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
 	struct vpk_map *map = vpk_used_map(test, fn);
 
-	/* The first write is of the bits that the user may change: none. */
+	/* The first write has only the bits that the user may change. */
 	vpk_fail_access(test, fn, VPK_PM_POS + PCI_PM_CTRL, true, 1, 1);
 	vpk_power(fn, PCI_D3hot);
 	KUNIT_EXPECT_FALSE(test, vpk_function_in_d3(fn));
@@ -405,7 +405,7 @@ static void fails_pmcsr_write(struct kunit *test)
 	vpk_expect_refault(test, map);
 }
 
-/* The capability that promises FLR cannot be read: no FLR, no zap. */
+/* If the capability that offers FLR cannot be read, there is no FLR or zap. */
 static void fails_flr_cap_read(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -418,7 +418,7 @@ static void fails_flr_cap_read(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
 }
 
-/* Memory disabled: a reset and D0 do not unrevoke, enabling does. */
+/* While memory is disabled, neither a reset nor D0 unrevokes. */
 static void unrevoke_needs_memory(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);

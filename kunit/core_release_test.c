@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Core suite, fifth part: rule C6 where it is a race. A DMABUF is released
- * while the device is closed: vfio_pci_dma_buf_release() and
- * vfio_pci_dma_buf_cleanup() both want to take it off the list and to put the
- * registration that it holds. Exactly one puts, and neither touches what the
- * other may have freed, whichever comes first.
+ * Core suite: rule C6 as a race. A DMABUF is released while the device is
+ * closed. vfio_pci_dma_buf_release() and vfio_pci_dma_buf_cleanup() both want
+ * to take it off the list and to drop its reference on the registration. Only
+ * one of them drops it, and neither touches memory that the other may have
+ * freed, whichever comes first.
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
@@ -29,7 +29,7 @@ struct vpk_race {
 	struct completion released;
 };
 
-/* The device's own, one of its open file, one of each DMABUF. */
+/* One reference of the device, one of its open file, one of each DMABUF. */
 static unsigned int vpk_registrations(struct vpk_race *race)
 {
 	return refcount_read(&race->fn->vdev->vdev.refcount);
@@ -49,7 +49,7 @@ static void vpk_race_init(struct kunit *test, struct vpk_race *race)
 	KUNIT_ASSERT_EQ(test, vpk_registrations(race),
 			race->registrations + 1);
 
-	/* What the core keeps is private; one word of it is the device. */
+	/* The core's structure is private, but one word of it points to the device. */
 	for (i = 0; i < 8 && !race->owner; i++) {
 		void **word = (void **)race->dmabuf->priv + i;
 
@@ -74,7 +74,7 @@ static int vpk_race_release(void *data)
 {
 	struct vpk_race *race = data;
 
-	/* Not dma_buf_put(): the work would be done in yet another thread. */
+	/* dma_buf_put() would leave the work to yet another thread. */
 	__fput_sync(race->dmabuf->file);
 	complete(&race->released);
 	return 0;
@@ -117,9 +117,9 @@ static void vpk_race_end(struct kunit *test, struct vpk_race *race)
 }
 
 /*
- * C6: release has taken the DMABUF and waits for memory_lock. Until it has that,
- * the element is on the list, so the registration has to keep the device.
- * Close comes second.
+ * C6: release has taken the DMABUF and waits for memory_lock. The element stays
+ * on the list until release has the lock, so the registration must keep the
+ * device until then. Close comes second.
  */
 static void release_then_close(struct kunit *test)
 {
@@ -142,9 +142,9 @@ static void release_then_close(struct kunit *test)
 }
 
 /*
- * C6: close waits for memory_lock, and release takes the DMABUF meanwhile.
- * Cleanup finds it on the list, and finds as well that the registration is not
- * its to put.
+ * C6: close waits for memory_lock, and release takes the DMABUF in that time.
+ * Cleanup finds the DMABUF on the list, and sees that release drops the
+ * reference on the registration.
  */
 static void close_then_release(struct kunit *test)
 {
@@ -183,7 +183,7 @@ static void vpk_owner_written(struct perf_event *event,
 		point->listed = !list_empty(&point->vdev->dmabufs);
 }
 
-/* How often a word was written, and if there was a DMABUF listed by then. */
+/* How often a word was written, and whether the list had a DMABUF then. */
 static int vpk_watch_owner(struct vpk_race *race, struct vpk_watchpoint *point)
 {
 	struct perf_event * __percpu *event;
@@ -209,8 +209,9 @@ static int vpk_watch_owner(struct vpk_race *race, struct vpk_watchpoint *point)
 
 /*
  * C6: from the moment that cleanup takes the DMABUF, release() frees it without
- * waiting for anybody: so it must have left the list before. No test can stop
- * cleanup between the two, but a watchpoint on the pointer sees the moment.
+ * waiting for anybody. So cleanup must have unlinked it before. No test can
+ * stop cleanup between the two steps, but a watchpoint on the pointer sees when
+ * the second one happens.
  *
  * The faulty order, the pointer first, unlinks freed memory when the last
  * reference goes at that moment.
@@ -221,7 +222,7 @@ static void close_unlinks_first(struct kunit *test)
 	struct vpk_race race = {};
 
 	vpk_need_importers(test);
-	/* On arm64 a watchpoint with a handler of its own is hit for ever. */
+	/* On arm64 a watchpoint with its own handler is hit again and again. */
 	if (!IS_ENABLED(CONFIG_X86))
 		kunit_skip(test, "this architecture has no such watchpoint");
 	vpk_race_init(test, &race);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Core suite, second half: the rules C1, C2, C4, C5 and C7 of the contract
- * between the VFIO PCI core and its variant drivers. (C3, the order, is in
- * core_paths_test.c.)
+ * Core suite: rules C1, C2, C4, C5 and C7 of the contract between the VFIO PCI
+ * core and its variant drivers. core_paths_test.c has C3, the order.
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
@@ -45,7 +44,7 @@ static void c1_dmabuf_backed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pgoff, SZ_1M >> PAGE_SHIFT);
 }
 
-/* C1: every BAR, every offset: what is mapped is zapped, and comes back. */
+/* C1: a page of each BAR, at any offset, is zapped and faults in again. */
 static void c1_every_bar_and_offset(struct kunit *test)
 {
 	static const struct { unsigned int bar; u32 off; } at[] = {
@@ -75,7 +74,7 @@ static void c1_every_bar_and_offset(struct kunit *test)
 	}
 }
 
-/* C1: a mapping that was split by a partial munmap() is zapped in all parts. */
+/* C1: all parts of a mapping that a partial munmap() has split are zapped. */
 static void c1_split(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -105,7 +104,7 @@ static void c1_split(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
 }
 
-/* C1: aliases of one page are all zapped. */
+/* C1: all mappings of the same page are zapped. */
 static void c1_aliases(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -119,7 +118,7 @@ static void c1_aliases(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, vpk_mapped(b, 0));
 }
 
-/* C1: huge entries, where the architecture has them, are zapped as well. */
+/* C1: huge entries are zapped too, where the architecture has them. */
 static void c1_huge(struct kunit *test)
 {
 	const struct vpk_function_config config = {
@@ -142,7 +141,7 @@ static void c1_huge(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, SZ_4M));
 }
 
-/* C1, C10: mmap()s that were refused before are refused still. */
+/* C1, C10: mmap() refuses what the unpatched core refuses. */
 static void c1_refused(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -162,12 +161,12 @@ static void c1_refused(struct kunit *test)
 			-EINVAL);
 	KUNIT_EXPECT_EQ(test, vpk_try_mmap(test, fn, bar4 + PAGE_SIZE,
 					   PAGE_SIZE, rw, MAP_SHARED), -EINVAL);
-	/* The last page of BAR 4's part of the file, and one beyond. */
+	/* The last page of BAR 4's part of the file, and the page behind it. */
 	KUNIT_EXPECT_EQ(test, vpk_try_mmap(test, fn,
 					   VFIO_PCI_INDEX_TO_OFFSET(5) -
 					   PAGE_SIZE, 2 * PAGE_SIZE, rw,
 					   MAP_SHARED), -EINVAL);
-	/* No BAR 1, no mapping of config space, nothing behind the regions. */
+	/* There is no BAR 1, and config space and higher indices have no mapping. */
 	KUNIT_EXPECT_EQ(test, vpk_try_mmap(test, fn,
 					   VFIO_PCI_INDEX_TO_OFFSET(1),
 					   PAGE_SIZE, rw, MAP_SHARED), -EINVAL);
@@ -178,7 +177,7 @@ static void c1_refused(struct kunit *test)
 					   (VFIO_PCI_NUM_REGIONS),
 					   PAGE_SIZE, rw, MAP_SHARED), -EINVAL);
 
-	/* None of that has left anything that keeps the device open. */
+	/* No refused mmap() has left a reference that keeps the device open. */
 	vpk_close(fn);
 	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
 }
@@ -202,7 +201,7 @@ static int vpk_mapper_thread(void *data)
 	return 0;
 }
 
-/* mmap() in another thread, and how long it took at most. */
+/* Call mmap() in another thread, and see whether it returns in time. */
 static bool vpk_mmap_completes(struct kunit *test, struct vpk_function *fn,
 			       struct vpk_mapper *mapper)
 {
@@ -215,7 +214,7 @@ static bool vpk_mmap_completes(struct kunit *test, struct vpk_function *fn,
 	return wait_for_completion_timeout(&mapper->done, HZ);
 }
 
-/* C2: mmap(2) does not wait for memory_lock, held for write or for read. */
+/* C2: mmap(2) does not wait for memory_lock, whether held for write or read. */
 static void c2_mmap_does_not_wait(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -242,7 +241,7 @@ static void c2_mmap_does_not_wait(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, IS_ERR_VALUE(again.addr));
 }
 
-/* C2: an access during the revocation waits for memory_lock, it is not lost. */
+/* C2: an access during a revocation waits for memory_lock, then succeeds. */
 static void c2_fault_waits(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -260,8 +259,8 @@ static void c2_fault_waits(struct kunit *test)
 }
 
 /*
- * A driver that maps BARs by hand, as those of rule V3 do: PFNs, inserted one
- * by one in .fault, in the device's own address_space.
+ * A driver that maps BARs by hand, as rule V3 describes: .fault inserts PFNs,
+ * one by one, into the device's own address_space.
  */
 static vm_fault_t vpk_hand_fault(struct vm_fault *vmf)
 {
@@ -292,14 +291,14 @@ static int vpk_hand_mmap(struct vfio_device *core_vdev,
 	return 0;
 }
 
-/* A driver that overrides .mmap, though all its mappings are the core's. */
+/* A driver that overrides .mmap, although the core makes all its mappings. */
 static int vpk_through_mmap(struct vfio_device *core_vdev,
 			    struct vm_area_struct *vma)
 {
 	return vfio_pci_core_mmap(core_vdev, vma);
 }
 
-/* A function with a driver whose .mmap and hooks are the test's. */
+/* A function with a driver that has the test's .mmap and hooks. */
 static struct vpk_function *
 vpk_custom(struct kunit *test,
 	   int (*mmap)(struct vfio_device *, struct vm_area_struct *),
@@ -310,7 +309,7 @@ vpk_custom(struct kunit *test,
 	struct vfio_device_ops *ops;
 	struct vpk_function *fn;
 
-	/* The device keeps the pointer until it is freed: before this is. */
+	/* The device keeps the pointer until it is freed, which is before this is. */
 	ops = kunit_kzalloc(test, sizeof(*ops), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, ops);
 	*ops = *vpk_driver_ops();
@@ -356,7 +355,7 @@ static const struct vpk_c4_case vpk_c4_cases[] = {
 
 KUNIT_ARRAY_PARAM_DESC(vpk_c4, vpk_c4_cases, name);
 
-/* C4: the flag's default, valid right after vfio_alloc_device(). */
+/* C4: the flag has its default right after vfio_alloc_device(). */
 static void c4_default(struct kunit *test)
 {
 	const struct vpk_c4_case *driver = test->param_value;
@@ -371,8 +370,8 @@ static void c4_default(struct kunit *test)
 }
 
 /*
- * A page of BAR 0 is mapped and touched; and gone, with as many warnings as
- * expected, when memory is disabled. What the zap did.
+ * Map and touch a page of BAR 0, then disable memory: the page is gone, and the
+ * kernel has warned as often as expected. Return the zap's event.
  */
 static const struct vpk_event *vpk_zap_of_touched(struct kunit *test,
 						  struct vpk_function *fn,
@@ -394,7 +393,7 @@ static const struct vpk_event *vpk_zap_of_touched(struct kunit *test,
 	return zap;
 }
 
-/* C4: what the driver says before registration is what counts from then on. */
+/* C4: the value at registration counts from then on. */
 static void c4_opt_out(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_custom(test, vpk_through_mmap,
@@ -407,7 +406,7 @@ static void c4_opt_out(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, zap->b, 1, "DMABUFs zapped");
 }
 
-/* C4, V3: a driver that maps by hand needs to do nothing to be zapped. */
+/* C4, V3: mappings made by hand are zapped without any act of the driver. */
 static void c4_by_hand(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_custom(test, vpk_hand_mmap, NULL, NULL,
@@ -429,7 +428,7 @@ static void c4_by_hand(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
 }
 
-/* C5: left on without need: one redundant unmap, no warning, nothing else. */
+/* C5: a flag left on without need costs one redundant unmap, and no warning. */
 static void c5_left_on(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_custom(test, vpk_through_mmap, NULL,
@@ -454,7 +453,7 @@ static void c5_left_on(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
 }
 
-/* C5: opted out though a BAR is mapped by hand: one WARN, zapped all the same. */
+/* C5: opted out, but a BAR is mapped by hand: one WARN, and it is zapped. */
 static void c5_opted_out_wrongly(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_custom(test, vpk_hand_mmap, vpk_opt_out,
@@ -469,7 +468,7 @@ static void c5_opted_out_wrongly(struct kunit *test)
 		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 1);
 		KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
 
-		/* Once is enough. */
+		/* The core warns only once. */
 		KUNIT_EXPECT_EQ(test, vpk_memory(fn, true), 0);
 		KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
 		KUNIT_EXPECT_EQ(test, vpk_memory(fn, false), 0);
@@ -478,7 +477,7 @@ static void c5_opted_out_wrongly(struct kunit *test)
 	}
 }
 
-/* C5: a flag cleared after registration: WARN, the registered value counts. */
+/* C5: clearing the flag after registration warns and has no effect. */
 static void c5_late_opt_out(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_custom(test, vpk_hand_mmap, NULL,
@@ -488,7 +487,7 @@ static void c5_late_opt_out(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_zap_of_touched(test, fn, 1)->a, 1);
 }
 
-/* C5: and a flag set after registration, likewise. */
+/* C5: setting the flag after registration warns and has no effect. */
 static void c5_late_opt_in(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_custom(test, vfio_pci_core_mmap, NULL,
@@ -520,12 +519,12 @@ static void vpk_late_flag(struct vfio_pci_core_device *vdev, void *data)
 }
 
 /*
- * Review finding 1: a sibling's hot reset between registration and a flag that
- * is written too late. The faulty driver (hisi_acc of the proposed series)
- * cleared the flag after vfio_pci_core_register_device(): the hot reset reads
- * it meanwhile, and the late write, into a bit-field beside bits that others
- * write, can undo one of theirs. Here the hot reset has to find the registered
- * value, which is the safe default, and the late write has to be told of.
+ * Review finding 1: a sibling's hot reset runs between registration and a late
+ * write to the flag. The faulty driver, hisi_acc in the proposed series,
+ * cleared it after vfio_pci_core_register_device(). The hot reset reads the flag
+ * at the same time, and the late write to a bit-field can undo another thread's
+ * write to a bit beside it. Here the hot reset must use the registered value,
+ * which is the safe default, and the core must warn about the late write.
  */
 static void finding_late_flag(struct kunit *test)
 {
@@ -550,14 +549,14 @@ static void finding_late_flag(struct kunit *test)
 	vpk_open(test, late.sibling);
 	KUNIT_ASSERT_EQ(test, vpk_try_bind(test, fn, VPK_DRIVER), 0);
 
-	/* The prober has the device locked: no reset, but all up to there. */
+	/* probe holds the device's lock, so everything up to the reset itself runs. */
 	KUNIT_EXPECT_EQ(test, late.ret, -EAGAIN);
 	KUNIT_EXPECT_TRUE(test, fn->flag_at_register);
 	zap = vpk_log_find(host, VPK_ZAP, 1);
 	KUNIT_ASSERT_NOT_NULL(test, zap);
 	KUNIT_EXPECT_EQ_MSG(test, zap->a, 1, "not the registered value");
 
-	/* And from now on each revocation goes by the registered value. */
+	/* Each later revocation uses the registered value too. */
 	vpk_log_clear(host);
 	kunit_warning_suppress(test) {
 		KUNIT_EXPECT_EQ(test, vpk_hot_reset(late.sibling), 0);
@@ -568,7 +567,7 @@ static void finding_late_flag(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, zap->a, 1);
 }
 
-/* C7: without P2PDMA mappings are DMABUF-backed, only the export is not there. */
+/* C7: without P2PDMA only the export is missing: DMABUFs back all mappings. */
 static void c7_without_p2pdma(struct kunit *test)
 {
 	struct vfio_device_feature_dma_buf dma_buf = { .nr_ranges = 1 };

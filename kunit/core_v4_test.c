@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Core suite, fifth part: rule V4. A driver that calls remap_pfn_range() in
- * its .mmap loses a race: the VMA enters the address_space only after .mmap
- * has returned, so a revocation in between does not see its PTEs. The race is
- * made certain here: the driver's .mmap itself lets another thread reset the
- * device, and waits for it. What the kit's core offers does not lose it.
+ * Core suite: rule V4. A driver that calls remap_pfn_range() in its .mmap loses
+ * a race. The VMA enters the address_space only after .mmap has returned, so a
+ * revocation in between does not see its PTEs. These tests make the race
+ * certain: the driver's .mmap itself lets another thread reset the device, and
+ * waits for that. The core's helper does not lose the race.
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
@@ -108,7 +108,7 @@ static struct vpk_function *vpk_v4_device(struct kunit *test, struct vpk_v4 *v4)
 	return v4->fn;
 }
 
-/* mmap() of BAR0 as a user process does it, task work included or pending. */
+/* mmap() BAR0 as a user process does, with its task work done or pending. */
 static struct vpk_map *vpk_v4_map(struct kunit *test, struct vpk_v4 *v4)
 {
 	struct vpk_map *map;
@@ -135,7 +135,7 @@ static void v4_naive_loses(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
 }
 
-/* The helper: nothing is there in the reset, and it populates afterwards. */
+/* The helper installs nothing during the reset, and populates afterwards. */
 static void v4_helper_wins(struct kunit *test)
 {
 	struct vpk_v4 v4 = { .race = true };
@@ -156,7 +156,7 @@ static void v4_helper_wins(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pfn, vpk_bar_pfn(fn, 0, PAGE_SIZE));
 }
 
-/* It populates on the way back to user mode, and a revocation finds it. */
+/* It populates on the way back to user mode, and a revocation zaps that. */
 static void v4_helper_populates(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
@@ -193,7 +193,7 @@ static void v4_helper_memory_disabled(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
 }
 
-/* memory_lock is taken: it is left to .fault, and nobody waits. */
+/* It does not wait for a taken memory_lock, but leaves the work to .fault. */
 static void v4_helper_trylock(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
@@ -209,7 +209,7 @@ static void v4_helper_trylock(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
 }
 
-/* Unmapped before the task work runs: it finds nothing to populate. */
+/* If the VMA is gone when the task work runs, it populates nothing. */
 static void v4_helper_unmapped(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
@@ -224,7 +224,7 @@ static void v4_helper_unmapped(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
 }
 
-/* A private mapping is refused: it would be copied on write. */
+/* It refuses a private mapping, which would be copied on write. */
 static void v4_helper_private(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
@@ -234,7 +234,7 @@ static void v4_helper_private(struct kunit *test)
 					   MAP_PRIVATE), -EINVAL);
 }
 
-/* No return to user mode in a kernel thread: .fault does it. */
+/* A kernel thread does not return to user mode: .fault does the work. */
 static void v4_helper_kernel_thread(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};

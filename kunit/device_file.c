@@ -214,13 +214,13 @@ void vpk_open(struct kunit *test, struct vpk_function *fn)
 /**
  * vpk_device() - one function, bound and open, in one call
  * @test: the test
- * @config: what it shall look like
+ * @config: what the function is like
  * @driver: name of its driver, VPK_DRIVER for the fixture's own
  *
  * Makes a host bridge, the function, probes, binds and opens. For a test that
  * needs nothing special on the way.
  *
- * Context: the test's thread. All undone when the test ends.
+ * Context: the test's thread. Everything is undone when the test ends.
  * Return: the function; the test is aborted if any step fails.
  */
 struct vpk_function *vpk_device(struct kunit *test,

@@ -5,14 +5,9 @@
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
-#include "vfio_pci_kunit.h"
-
-#ifdef __has_include	/* sparse does not know it */
-#if !__has_include("trace/events/vfio_pci.h")
-#error "this kernel lacks the kit's core-patch series: apply it first (make apply KDIR=...)"
-#endif
-#endif
 #include <trace/events/vfio_pci.h>
+
+#include "vfio_pci_kunit.h"
 
 static void vpk_trace_log(struct vpk_host *host, struct pci_dev *pdev,
 			  enum vpk_event_type type, u32 a, u32 b)

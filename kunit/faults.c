@@ -146,7 +146,7 @@ bool vpk_failed(void)
 /**
  * vpk_faults_function() - a function that nothing can reset
  * @test: the test
- * @config: what it shall look like; it gets no FLR
+ * @config: what the function is like; it gets no FLR
  *
  * So that opening and closing it takes no time. Not bound.
  *

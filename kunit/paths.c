@@ -152,10 +152,10 @@ const struct vpk_path *vpk_path_find(struct kunit *test, const char *name)
 /**
  * vpk_path_device() - a function on which a path can be taken, bound and open
  * @test: the test, whose parameter is a &struct vpk_path
- * @config: what it shall look like; capabilities are set as the path needs
+ * @config: what the function is like; its capabilities are set as the path needs
  * @driver: name of its driver
  *
- * Context: the test's thread. All undone when the test ends.
+ * Context: the test's thread. Everything is undone when the test ends.
  * Return: the function.
  */
 struct vpk_function *vpk_path_device(struct kunit *test,

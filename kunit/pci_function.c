@@ -117,7 +117,7 @@ static void vpk_add_bar(struct kunit *test, struct vpk_function *fn,
  * vpk_function_add() - put a function into the slot below the root port
  * @test: the test
  * @host: from vpk_host_create(), not yet probed
- * @config: what it shall look like; copied
+ * @config: what the function is like; copied
  *
  * The first call makes function 0, the next one function 1, and so on up to 7.
  *

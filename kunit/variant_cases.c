@@ -361,7 +361,7 @@ void variant_refuses_strangers(struct kunit *test)
 	}
 }
 
-/* Each allocation in probe, open, mmap and export fails once. */
+/* Each allocation in probe fails once. */
 void variant_faults_probe(struct kunit *test)
 {
 	const struct vpk_variant *variant = vpk_variant(test);
@@ -369,6 +369,7 @@ void variant_faults_probe(struct kunit *test)
 	vpk_faults_probe_check(test, variant->config, variant->driver);
 }
 
+/* Each allocation in open fails once. */
 void variant_faults_open(struct kunit *test)
 {
 	const struct vpk_variant *variant = vpk_variant(test);
@@ -376,6 +377,7 @@ void variant_faults_open(struct kunit *test)
 	vpk_faults_open_check(test, variant->config, variant->driver);
 }
 
+/* Each allocation in mmap fails once. */
 void variant_faults_mmap(struct kunit *test)
 {
 	const struct vpk_variant *variant = vpk_variant(test);
@@ -384,6 +386,7 @@ void variant_faults_mmap(struct kunit *test)
 			      variant->region);
 }
 
+/* Each allocation in export fails once. */
 void variant_faults_export(struct kunit *test)
 {
 	const struct vpk_variant *variant = vpk_variant(test);

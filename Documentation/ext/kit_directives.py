@@ -71,16 +71,6 @@ class KitDirective(SphinxDirective):
         return text.replace(f"{self.root}/", "")
 
 
-class KitHelp(KitDirective):
-    """The --help of a program."""
-    required_arguments = 1
-
-    def run(self):
-        path = self.root / self.arguments[0]
-        self.depends_on(path)
-        return [self.message(self.output(str(path), "--help"))]
-
-
 class KitScripts(KitDirective):
     """A section with the help text of each program in scripts/."""
 
@@ -176,7 +166,6 @@ class KernelInclude(LiteralInclude):
 
 
 def setup(app):
-    app.add_directive("kit-help", KitHelp)
     app.add_directive("kit-scripts", KitScripts)
     app.add_directive("kit-make-help", KitMakeHelp)
     app.add_directive("kit-tests", KitTests)

@@ -83,10 +83,10 @@ class KitRooms(KitDirective):
     the README's table, and from what their files name."""
 
     def graph(self, rooms: dict[str, str]) -> str:
-        lines = ["digraph { rankdir=TB; bgcolor=transparent; nodesep=.3; ranksep=.5;",
+        lines = ["digraph { rankdir=TB; bgcolor=transparent; nodesep=.2; ranksep=.4;",
                  'node [shape=box, fontname="sans-serif", fontsize=11, margin=".12,.07"];']
         for room, text in rooms.items():
-            words = "\\n".join(textwrap.wrap(text, 30)).replace('"', "'")
+            words = "\\n".join(textwrap.wrap(text, 24)).replace('"', "'")
             lines.append(f'"{room}" [label="{room}/\\n{words}"];')
         lines += [f'"{a}" -> "{b}";' for a, b in sorted(kit_tree.calls(self.root, list(rooms)))]
         return "\n".join([*lines, "}"])
@@ -101,7 +101,7 @@ class KitRooms(KitDirective):
                                  capture_output=True, check=True).stdout
         except (OSError, subprocess.SubprocessError) as e:
             return self.warn(f"dot does not draw the rooms (scripts/setup docs): {e}")
-        svg = re.sub(r"(?s)^.*?<svg ", '<svg class="rooms" role="img" ', svg)
+        svg = re.sub(r'(?s)^.*?<svg width="\d+pt" height="\d+pt"', '<svg class="rooms" role="img"', svg)
         # Colours are the theme's, and a mouse over a box needs no title in it.
         svg = re.sub(r' (fill|stroke)="(?!none|transparent)[^"]*"|<title>.*?</title>', "", svg)
         return figure(svg, "The rooms of the kit", self.parse(

@@ -14,7 +14,13 @@ import kit_tree
 logger = logging.getLogger(__name__)
 
 
-class Ref(SphinxRole):
+class KitRole(SphinxRole):
+    def warn(self, text: str) -> None:
+        source, line = self.get_source_info()
+        logger.warning(text, location=f"{source}:{line}")
+
+
+class Ref(KitRole):
     """A link to a label that is made from the text."""
 
     def __init__(self, kind: str):
@@ -51,24 +57,24 @@ class Patch(Ref):
         return nodes.inline(text, text)
 
 
-class Source(SphinxRole):
+class Source(KitRole):
     """A file of the kit, or of the patched kernel."""
 
     def run(self):
         roots = [Path(self.config.kit_root), Path(self.config.kerneldoc_srctree)]
         if not any((r / self.text).exists() for r in roots):
-            logger.warning(f"no such file: {self.text}", location=self.get_source_info())
+            self.warn(f"no such file: {self.text}")
         return [nodes.literal(self.text, self.text)], []
 
 
-class Says(SphinxRole):
+class Says(KitRole):
     """What the conformance program says; an ellipsis stands for anything."""
 
     def run(self):
         said = kit_tree.conformance_words(Path(self.config.kit_root))
         for part in map(str.strip, self.text.split("…")):
             if part not in said:
-                logger.warning(f"no test says '{part}'", location=self.get_source_info())
+                self.warn(f"no test says '{part}'")
         return [nodes.emphasis(self.text, self.text)], []
 
 

@@ -2,6 +2,7 @@
 # Copyright (C) 2026 The VFIO variant-driver kit authors
 """What the kit's sources say about themselves: tests, paths, patches, rooms."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,13 +151,25 @@ def rooms(root: Path) -> dict[str, str]:
 
 
 def calls(root: Path, known: list[str]) -> set[tuple[str, str]]:
-    """(room, another one that a program or a file of it names)."""
-    name = re.compile(rf"(?<![\w.-])({'|'.join(known)})/[\w$*{{-]")
+    """(room, another one that a program or a makefile of it names)."""
+    name = re.compile(rf"KIT_ROOT/({'|'.join(known)})\b|(?<![\w-])(?<![\w*}}]/)({'|'.join(known)})/[\w$*{{-]")
     out = set()
     for room in known:
-        for path in sorted((root / room).rglob("*")):
-            if not path.is_file() or path.suffix in (".rst", ".patch", ".json", ".o", ".pyc", ".svg", ".csv"):
-                continue
-            code = re.sub(r"(?m)^\s*(#(?!include)|\*|//).*$", "", path.read_text(encoding="utf-8", errors="replace"))
-            out |= {(room, m) for m in name.findall(code) if m != room}
+        for path in (root / room).rglob("*"):
+            if path.is_file() and (os.access(path, os.X_OK) or re.search(r"(^Makefile|\.mk|\.sh|\.py)$", path.name)):
+                code = re.sub(r"(?m)^\s*#.*$", "", path.read_text(encoding="utf-8", errors="replace"))
+                out |= {(room, a or b) for a, b in name.findall(code) if (a or b) != room}
     return out
+
+
+def left_out(root: Path, docs: Path, base: str) -> list[str]:
+    """Patches that are not described once, files of the fixture that are nowhere."""
+    slugs = re.findall(r"\.\. kit-patch:: (\S+)", read(docs / "patch-series.rst"))
+    out = [f"{p.name} is not in patch-series.rst once" for p in series(root, base)
+           if sum(s in p.name for s in slugs) != 1]
+    described = read(docs / "api/fixture.rst")
+    # One architecture stands for all: their functions are the same.
+    names = [p.name for p in sorted(root.glob("kunit/*.c"))
+             if not re.search(r"_test\.c$|_cases\.c$|_none\.c$|^arch_", p.name)]
+    return out + [f"kunit/{n} is not in api/fixture.rst" for n in names
+                  if f"variant-kit/kunit/{n}\n" not in described]

@@ -6,15 +6,20 @@ warning, and so an error."""
 import re
 from pathlib import Path
 
+from sphinx.util import logging
+
 import kit_directives
 import kit_drawings
 import kit_roles
+import kit_tree
+
+logger = logging.getLogger(__name__)
 
 
-def drop_cost(app, docname, source):
-    """The page of figures is listed when there are figures."""
-    if docname == "index" and not app.config.kit_cost:
-        source[0] = re.sub(r"(?m)^.*cost/index.*\n", "", source[0])
+def check_complete(app, _env):
+    """Each patch, and each file of the fixture, has its place in the manual."""
+    for problem in kit_tree.left_out(Path(app.config.kit_root), Path(app.srcdir), app.config.kit_base):
+        logger.warning(problem)
 
 
 def bundle_theme(app, exception):
@@ -32,8 +37,7 @@ def bundle_theme(app, exception):
 def setup(app):
     app.add_config_value("kit_root", "", "env")
     app.add_config_value("kit_base", "7.3", "env")
-    app.add_config_value("kit_cost", False, "env")
-    app.connect("source-read", drop_cost)
+    app.connect("env-check-consistency", check_complete)
     app.connect("build-finished", bundle_theme)
     for part in (kit_roles, kit_directives, kit_drawings):
         part.setup(app)

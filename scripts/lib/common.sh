@@ -136,13 +136,12 @@ unchanged() {
 # mark_done STAMP KEY: say so for the next time.
 mark_done() { printf '%s\n' "$2" | write_atomic "$1"; }
 
-# kernel_version TREE: 7.3.4 from the tree's Makefile; fails if it is none.
+# kernel_version MAKEFILE: 7.3.4 from a kernel's Makefile; fails if it is none.
 kernel_version() {
-	[ -f "$1/Makefile" ] || return 1
+	[ -r "$1" ] || return 1
 	awk -F' *= *' '
 		/^VERSION *=/ { v = $2 } /^PATCHLEVEL *=/ { p = $2 } /^SUBLEVEL *=/ { s = $2 }
-		/^NAME *=/ { exit }
-		END { if (v == "" || p == "") exit 1; print v "." p "." s }' "$1/Makefile"
+		END { if (v == "" || p == "") exit 1; print v "." p "." s }' "$1"
 }
 
 # sha: one short hash of what comes on stdin.

@@ -11,6 +11,16 @@ kgit() {
 		    -c maintenance.auto=false "$@"
 }
 
+# is_checkout DIR: is it a bare repository, or the top of a git checkout? With
+# changes that are not committed, a warning.
+is_checkout() {
+	git -C "$1" rev-parse -q --verify HEAD >/dev/null 2>&1 || return 1
+	[ "$(git -C "$1" rev-parse --is-bare-repository)" = false ] || return 0
+	[ "$(git -C "$1" rev-parse --show-toplevel)" = "$(cd "$1" && pwd -P)" ] || return 1
+	git -C "$1" diff --quiet HEAD -- 2>/dev/null ||
+		warn "$1 has changes that are not committed; they are left out"
+}
+
 # series_patches BASE: the paths of the patches of core-patch/vBASE, in order.
 series_patches() {
 	local dir=$KIT_ROOT/core-patch/v$1 name

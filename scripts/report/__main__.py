@@ -8,7 +8,6 @@ usage: python3 scripts/report SUBCOMMAND ... (--help for each of them)
 import argparse
 import json
 import sys
-import unittest
 from pathlib import Path
 
 import bench
@@ -18,13 +17,12 @@ import junit
 import page
 import progress
 import record
+import self_test
 import selftests
 import table
 import timeline
 import verify
 import verify_text
-
-HERE = Path(__file__).parent
 
 
 def die(text: str):
@@ -44,6 +42,8 @@ def run_verify(args) -> int:
 
 
 def run_console(args) -> int:
+    if not args.file.is_file():
+        die(f"no file {args.file}")
     found = console.reports(console.read(args.file), lambda _: args.suite)
     for report in found:
         print(f"{report} (known: {report.known})" if report.known else report)
@@ -52,7 +52,7 @@ def run_console(args) -> int:
 
 def run_timeline(args) -> int:
     if args.record:
-        return record.record(args.file, args.record, args.kernel)
+        return record.record(args.file, args.record)
     try:
         svg = timeline.draw(json.loads(args.file.read_text(encoding="utf-8")), standalone=True)
     except OSError as e:
@@ -63,24 +63,8 @@ def run_timeline(args) -> int:
     return 0
 
 
-def run_self_test(_args) -> int:
-    """Ends with the line of counts, as every command that counts."""
-    tests = unittest.defaultTestLoader.discover(str(HERE / "tests"), "*_test.py")
-    result = unittest.TextTestRunner(stream=sys.stderr, verbosity=1).run(tests)
-    bad, skipped = len(result.failures) + len(result.errors), len(result.skipped)
-    print(table.counts(result.testsRun - bad - skipped, bad, skipped))
-    return 1 if bad or not result.testsRun else 0
-
-
-def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(prog="python3 scripts/report", description=__doc__.splitlines()[0])
-    commands = top.add_subparsers(dest="command", required=True, metavar="SUBCOMMAND")
-
-    def command(name, run, text):
-        sub = commands.add_parser(name, help=text, description=text)
-        sub.set_defaults(run=run)
-        return sub
-
+def add_guests(command) -> None:
+    """What reads the results of guests."""
     sub = command("verify", run_verify, "print and write the verdict of a run of the conformance program")
     sub.add_argument("dir", type=Path, metavar="DIR", help="folder with cells.jsonl and console.log")
     sub.add_argument("--drivers", default="", help="drivers that have to be in it, in the order of the table")
@@ -106,10 +90,11 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("file", type=Path, metavar="FILE")
     sub.add_argument("--suite", default="", help="the suite that ran, for reports that are known")
 
+
+def add_others(command) -> None:
     sub = command("timeline", run_timeline, "draw a timeline as SVG")
     sub.add_argument("file", type=Path, metavar="FILE", help="a timeline; with --record, cells.jsonl")
     sub.add_argument("--record", type=Path, metavar="DIR", help="copy a cell of each path to DIR, for the manual")
-    sub.add_argument("--kernel", default="", help="the kernel's name, with --record")
 
     sub = command("bench", bench.run, "print and write what make bench has measured")
     sub.add_argument("dir", type=Path, metavar="DIR", help="folder with results-KERNEL-DRIVER.jsonl")
@@ -121,10 +106,24 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--rounds", type=int, required=True, metavar="N")
     sub.add_argument("--verbose", action="store_true", help="each round")
 
-    command("self-test", run_self_test, "test these reports with results that are made up")
-    return top
+    sub = command("self-test", self_test.run, "test these reports with results that are made up")
+    sub.add_argument("--accept", action="store_true", help="take what they print now for right")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python3 scripts/report", description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(required=True, metavar="SUBCOMMAND")
+
+    def command(name: str, run, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(run=run)
+        return sub
+
+    add_guests(command)
+    add_others(command)
+    args = parser.parse_args()
+    return args.run(args)
 
 
 if __name__ == "__main__":
-    arguments = parser().parse_args()
-    sys.exit(arguments.run(arguments))
+    sys.exit(main())

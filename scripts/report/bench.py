@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import bench_svg
+from rst import rst_table, rst_text
 from table import columns, counts, paint, wrap, write
 
 COUNTS = (0, 1, 16, 256, 1024, 4096)
@@ -38,7 +39,7 @@ NOTES = [
     "RESET of drivers other than vfio-pci has a flat difference that is not the core's: the kernel logs "
     "\"resetting\" and \"reset done\" with the driver's name, 42 instructions a reset for each character "
     "that it is longer; and their ivshmem-plain has a BAR of twice the size, of which the half is "
-    "theirs: 109 less.",
+    "theirs: 109 less. \"(net)\" is without what the driver's own .write costs in every config write.",
 ]
 
 
@@ -125,6 +126,12 @@ class Comparison:
     device: str
     targets: list[Target] = field(default_factory=list)
 
+    def __post_init__(self):
+        pair = self.both("config_write", "interrupt_line", 0)
+        self.own = pair[1] - pair[0] if self.driver != PLAIN and None not in pair else 0
+        self.mark = " (net)" if self.own else ""
+        self.net_of = f", without the {self.own} of its .write" if self.own else ""
+
     def both(self, *key):
         return self.old.get(self.device, *key), self.new.get(self.device, *key)
 
@@ -145,12 +152,6 @@ class Comparison:
             value = pair[1] - pair[0]
             self.add(what, f"{value:+.0f}", f"<= +{limit}", value <= limit, pair, group, value)
 
-    def own_write(self) -> int:
-        """What the driver's own .write costs on its way to the core, in every config
-        write: not the core's, and shown in a row of its own."""
-        pair = self.both("config_write", "interrupt_line", 0)
-        return pair[1] - pair[0] if self.driver != PLAIN and None not in pair else 0
-
     def judge(self) -> list[Target]:
         if self.driver in SAME_AS_PLAIN:
             self.revoke_and_reset()
@@ -162,19 +163,18 @@ class Comparison:
         return self.targets
 
     def net(self, *key):
+        """Without what the driver's own .write costs on its way to the core, in every
+        config write: that is not the core's, and shown in a row of its own."""
         a, b = self.both(*key)
-        return a, None if b is None else b - self.own_write()
-
-    def without(self) -> str:
-        own = self.own_write()
-        return f", without the {own} of its .write" if own else ""
+        return a, None if b is None else b - self.own
 
     def revoke_and_reset(self) -> None:
         for layout, name in REVOKE_LAYOUTS.items():
             self.ratio(f"revoke slope, {name}", 1.005, self.slopes("revoke", layout), "revoke slope")
-            self.more(f"revoke of 1, {name}{self.without()}", 100, self.net("revoke", layout, 1),
-                      f"revoke of one mapping{self.without()}")
-        self.more(f"revoke of nothing{self.without()}", 50, self.net("revoke", "pages_touched", 0))
+            self.more(f"revoke of 1, {name}{self.mark}", 100, self.net("revoke", layout, 1),
+                      f"revoke of one mapping{self.net_of}")
+        self.more(f"revoke of nothing{self.mark}", 50, self.net("revoke", "pages_touched", 0),
+                  f"revoke of nothing{self.net_of}")
         self.ratio("RESET slope, one-page maps", 1.005, self.slopes("reset", "pages_touched"), "RESET slope")
         if self.driver == PLAIN:        # see NOTES
             self.more("RESET, 1 mapping", 100, self.both("reset", "pages_touched", 1))
@@ -199,7 +199,7 @@ class Comparison:
         costs = []
         for n in COUNTS:
             pair = self.net("unrevoke", "pages_touched", n)
-            self.ratio(f"unrevoke, {n} maps{self.without()}", 1.01, pair, f"unrevoke{self.without()}")
+            self.ratio(f"unrevoke, {n} maps{self.mark}", 1.01, pair, f"unrevoke{self.net_of}")
             costs += [pair[1]] if pair[1] is not None else []
         if costs:
             self.ratio("unrevoke, most against fewest maps", 1.01, (min(costs), max(costs)))
@@ -231,8 +231,9 @@ class Figure:
     new: float | None
     other_size: bool = False    # a region of another size: not to be compared
 
-    def ratio(self) -> str:
-        return f"x{self.new / self.old:.4f}" if self.old and self.new is not None else "-"
+    def __str__(self) -> str:
+        ratio = f" (x{self.new / self.old:.4f})" if self.old and self.new is not None else ""
+        return "none" if self.new is None or self.other_size else number(self.new) + ratio
 
 
 def number(value) -> str:
@@ -259,27 +260,32 @@ def figures(old: Run, new: Run, device: str):
             yield Figure(f"slope of {name}, {REVOKE_LAYOUTS[layout]}", *(round(x, 2) for x in pair))
 
 
+def device_table(old: Run, runs: dict[str, Run], device: str) -> list[list[str]]:
+    """All figures of a device, a column a driver, the head first."""
+    by_driver = [{f.what: f for f in figures(old, new, device)} for new in runs.values()]
+    rows = [["operation", f"{PLAIN}, unpatched", *(f"{d}, patched" for d in runs)]]
+    for what in dict.fromkeys(w for found in by_driver for w in found):
+        some = [found.get(what) for found in by_driver]
+        rows.append([what, number(next(f for f in some if f).old), *(str(f or "none") for f in some)])
+    return rows
+
+
 def all_figures(old: Run, runs: dict[str, Run]) -> list[str]:
     lines = []
+    for device, words in DEVICES.items():
+        rows = device_table(old, runs, device)
+        if len(rows) > 1:
+            lines += [f"instructions on {words}", "", *columns(rows, set(range(1, len(rows[0])))), ""]
     for driver, new in runs.items():
-        for device, words in DEVICES.items():
-            rows = [["", f"{PLAIN}, unpatched", f"{driver}, patched", "ratio", "difference"]]
-            for f in figures(old, new, device):
-                if f.new is not None:
-                    more = f"{f.new - f.old:+.0f}" if f.old is not None and not f.other_size else ""
-                    rows.append([f.what, number(f.old), number(f.new),
-                                 "other size" if f.other_size else f.ratio(), more])
-            if len(rows) > 1:
-                lines += [f"{driver} on {words}", "", *columns(rows, {1, 2, 3, 4}), ""]
-            lines += [f"not measured: {key[1]} {key[2]}: {why}" for key, why in new.absent.items()
-                      if key[0] == device]
-        lines += new.notes + [""]
-    return lines
+        lines += [f"{driver} on {device}: not measured: {op} {layout}: {why}"
+                  for (device, op, layout), why in new.absent.items()]
+        lines += new.notes
+    return [*lines, ""]
 
 
 def target_table(targets: list[Target]) -> list[str]:
     return columns([["", "driver", "device", "what", "is", "target"]] +
-                   [["ok" if t.reached else "FAIL", t.driver, t.device, t.what, t.seen, t.limit]
+                   [["ok" if t.reached else "FAIL", t.driver.removesuffix("-vfio-pci"), t.device, t.what, t.seen, t.limit]
                     for t in targets], {4, 5})
 
 
@@ -300,41 +306,13 @@ def csv_text(old: Run, runs: dict[str, Run]) -> str:
     return out.getvalue()
 
 
-def rst_table(title: str, header: list, rows: list) -> list[str]:
-    lines = [f".. list-table:: {title}", "   :header-rows: 1", ""]
-    for row in [header, *rows]:
-        for i, c in enumerate(row):
-            # A bare dash would begin a list in the cell.
-            lines.append(("     - " if i else "   * - ") + (r"\-" if c == "-" else str(c)))
-    return lines + [""]
-
-
-def rst_text(made_by: str, tables: list[list[str]]) -> str:
-    lines = [".. SPDX-License-Identifier: GPL-2.0-only", f".. Made from a run of {made_by}.", ""]
-    return "\n".join(lines + [line for t in tables for line in t]).rstrip() + "\n"
-
-
 def manual_tables(old: Run, runs: dict[str, Run], targets: list[Target]) -> list[list[str]]:
-    out = [rst_table("Targets: the worst of all devices, numbers and layouts",
-                     ["driver, patched", "what", "against unpatched", "target", "reached"],
-                     [[t.driver, t.group, t.seen, t.limit, "yes" if t.reached else "**no**"]
-                      for t in worst(targets)])]
-    for device in ("ivshmem", "huge"):      # igb is as ivshmem-plain; all of it is in bench.csv
-        by_driver = {d: {f.what: f for f in figures(old, new, device)} for d, new in runs.items()}
-        rows = []
-        for what in dict.fromkeys(w for found in by_driver.values() for w in found):
-            some = [found.get(what) for found in by_driver.values()]
-            row = [what, number(next(f for f in some if f).old)]
-            for f in some:
-                if not f or f.new is None or f.other_size:
-                    row.append("none")
-                else:
-                    row.append(number(f.new) + (f" ({f.ratio()})" if f.old is not None else ""))
-            rows.append(row)
-        if rows:
-            out.append(rst_table(f"Instructions on {DEVICES[device]}",
-                                 ["operation", "vfio-pci, unpatched", *(f"{d}, patched" for d in runs)], rows))
-    return out
+    rows = [["driver, patched", "what", "against unpatched", "target", "reached"]]
+    rows += [[t.driver, t.group, t.seen, t.limit, "yes" if t.reached else "**no**"] for t in worst(targets)]
+    # igb is as ivshmem-plain; all of it is in bench.csv.
+    return [rst_table("Targets: the worst of all devices, numbers and layouts", rows)] + \
+        [rst_table(f"Instructions on {DEVICES[d]}", table) for d in ("ivshmem", "huge")
+         if len(table := device_table(old, runs, d)) > 1]
 
 
 # --- the command

@@ -51,11 +51,8 @@ def load_rules(path: Path = RULES) -> Rules:
 
 
 def read(path: Path) -> list[str]:
-    """The lines of a console, none if there is no such file."""
-    try:
-        return path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
-        return []
+    """The lines of a console; none, which is a failure, if there is no such file."""
+    return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
 
 
 def reports(lines: list[str], suite_at=lambda number: "") -> list[Line]:

@@ -7,7 +7,8 @@ import csv
 import io
 import math
 
-from bench import die, read_lines, rst_table, rst_text
+from bench import die, read_lines
+from rst import rst_table, rst_text
 from table import columns, write
 
 KERNELS = ("unpatched", "patched")
@@ -67,7 +68,7 @@ def run(args) -> int:
     title = f"Patched against unpatched: median of {args.rounds} pairs (least - most)"
     write(args.dir / "contention.csv", csv_text(rounds))
     write(args.dir / "contention.rst",
-          rst_text("make bench-contention", [rst_table(title, ["CPUs", *FIGURES], rows)]))
+          rst_text("make bench-contention", [rst_table(title, [["CPUs", *FIGURES], *rows])]))
     print(title + "\n")
     short = ["revocations/s", "faults/s", "faults/revocation", "time of one"]
     # Four columns of a median with its spread are wider than a terminal: two tables.

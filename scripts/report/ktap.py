@@ -50,7 +50,7 @@ class Program:
         if how.get("signal", "0") != "0":
             return f"killed by signal {how['signal']}"
         if self.planned is not None and len(self.tests) < self.planned:
-            return f"{len(self.tests)} of {self.planned} tests ran; {last}"
+            return f"{len(self.tests)} of {self.planned} tests ran" + (f"; {last}" if last else "")
         if how.get("status", "0") not in ("0", "4") and not self.count("fail"):
             return f"exit status {how['status']}: {last}"
         return "" if self.tests or skipped else "no test ran"

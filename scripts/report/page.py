@@ -23,17 +23,20 @@ def mark(status: str, text: str = "") -> str:
 
 
 def table(head: list[str], rows: list[tuple[str, list[str]]]) -> str:
-    """Rows of (class, cells), the first cell of each the row's head; cells are HTML."""
+    """Rows of (class, cells), the first cell of each the row's head; cells are HTML. The
+    last cell of a row that is too short has the rest of it."""
     out = ['<div class="scroll"><table><thead><tr>', *(f"<th>{h}</th>" for h in head), "</tr></thead><tbody>"]
     for kind, cells in rows:
-        out += [f'<tr class="{kind}"><th>{cells[0]}</th>', *(f"<td>{c}</td>" for c in cells[1:]), "</tr>"]
+        rest = f' colspan="{len(head) - len(cells) + 1}"'
+        out += [f'<tr class="{kind}"><th>{cells[0]}</th>', *(f"<td>{c}</td>" for c in cells[1:-1]),
+                f"<td{rest}>{cells[-1]}</td></tr>"]
     return "".join(out) + "</tbody></table></div>"
 
 
 def failure(v: Verdict, f: Failure) -> str:
     head = f"{f.driver}: {f.title}" if f.driver else f.title
     if f.path:
-        head = f'<a href="#{f.path}">{esc(head)}</a> <span class="dim">rule {esc(f.rule or "-")}</span>'
+        head = f'<a href="#{f.path}">{esc(head)}</a> <span class="dim">{esc(f.rule and f"rule {f.rule}")}</span>'
     else:
         head = esc(head)
     out = [f'<div class="failure"><h3>{head}</h3><dl>']
@@ -51,7 +54,7 @@ def overview(v: Verdict) -> str:
     rows = []
     for row in v.rows:
         marks = [f'<a href="#{row.path.name}">{mark(m.status)}</a>' for m in row.marks]
-        notes = "".join(f'<div class="dim">({n + 1}) {esc(v.notes[n])}</div>' for n in row.notes)
+        notes = f'<span class="dim">{"".join(f"({n + 1})" for n in row.notes)}</span>'
         rows.append(("" if any(m.status == "FAIL" for m in row.marks) else "good",
                      [esc(row.path.title), *marks, notes]))
     return table(["path", *map(esc, v.drivers), ""], rows)
@@ -59,18 +62,17 @@ def overview(v: Verdict) -> str:
 
 def device_row(v: Verdict, cell: Cell) -> tuple[str, list[str]]:
     """The checks of one device, with the reason in each that is empty."""
-    head = [f'{esc(cell.driver)}', f'{esc(cell.device)}<small>{esc(cell.bdf)}</small>']
+    head = [esc(cell.driver), f"{esc(cell.device)}<small>{esc(cell.bdf)}</small>"]
+    if not cell.checks:
+        return "good" if cell.status == "skip" else "", \
+            [*head, mark("-" if cell.status == "skip" else "FAIL", cell.why)]
     out = []
     for word in v.results.checks:
         checks = cell.check(word.name)
         status = worst(checks)
         text = "; ".join(c.text for c in checks if worst([c]) == status) if checks else "not looked at on this path"
-        if cell.status == "skip" or (cell.status == "died" and not checks):
-            text = cell.why
         out.append(mark(status, text if status != "ok" else ""))
-    if not cell.checks and cell.status in ("fail", "died"):
-        out[0] = mark("FAIL", cell.why)
-    return "good" if cell.status in ("ok", "skip") else "", head + out
+    return "good" if cell.status == "ok" else "", head + out
 
 
 def details(cell: Cell, number: int) -> str:
@@ -120,8 +122,8 @@ def page(v: Verdict) -> str:
         lines = [esc(line) for r in v.reports for line in (str(r), *r.after)]
         out.append("<h2>The kernel's console</h2><pre>" + "\n".join(lines) + "</pre>")
     out += ['<input type="checkbox" id="only"> <label for="only">only failures</label><main>', overview(v)]
-    for (driver, why), devices in v.skipped_drivers.items():
-        out.append(f'<div class="dim good">{esc(driver)}: skipped on {esc(", ".join(devices))}: {esc(why)}</div>')
+    notes = [f"({n}) {text}" for n, text in enumerate(v.notes, 1)] + v.not_tried()
+    out += [f'<div class="dim good">{esc(text)}</div>' for text in notes]
     colours = "".join(f'<span style="background:var({c})"></span>{words}' for c, words in KEY)
     out.append('<h2 class="good">Every path, device by device</h2><p class="key dim good">A bar on a line of a '
                f"timeline:{colours}. Times in milliseconds after the request; rows are not to scale.</p>")

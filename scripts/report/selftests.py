@@ -26,12 +26,14 @@ class Run:
     reports: list[str] = field(default_factory=list)    # of the kernel
     known: list[str] = field(default_factory=list)      # ... that do not count
     off: bool = True
+    heard: bool = True      # there is a console
 
     def add(self, folder: Path) -> None:
         guest = ktap.read(folder / "results.ktap")
         self.programs += guest.programs
         self.failed_binds += [b for b in guest.binds if b.status == "fail"]
         self.off &= guest.off
+        self.heard &= (folder / "console.log").is_file()
         self.judge_console(folder / "console.log", {p.name: p for p in guest.programs})
 
     def judge_console(self, path: Path, programs: dict[str, Program]) -> None:
@@ -69,6 +71,8 @@ class Run:
         out = [f"{b.name}: {b.why}" for b in self.failed_binds]
         if self.reports:
             out.append(f"the kernel was not silent: {len(self.reports)} lines")
+        if not self.heard:
+            out.append("there is no console.log: nobody knows if the kernel was silent")
         return out + ([] if self.off else ["a guest did not come to the end of its plan"])
 
 
@@ -107,13 +111,16 @@ def section(title: str, lines: list[str]) -> list[str]:
     return ["", title, *(x for line in lines for x in wrap(line, "  ", "    "))] if lines else []
 
 
-def details(run: Run, prefix: str) -> list[str]:
-    """Skips with their reasons, known reports and failures, the failures last."""
+def details(run: Run, prefix: str, comparing: bool) -> list[str]:
+    """Skips with their reasons, known reports and failures, the failures last. In a
+    comparison a failure is only that if the other kernel has none."""
     lines = section(prefix + "skipped, and why:",
                     [f"{suite}: {n} x {why}" for (suite, why), n in run.skips().items()])
     lines += section(prefix + "known of Linux itself, and not counted:", list(dict.fromkeys(run.known)))
     lines += section(prefix + "in the kernel's console:", run.reports)
-    for program, test in run.failures():
+    if comparing:
+        lines += section(prefix + "did not pass:", [f"{p.name}: {t.name}: {t.why}" for p, t in run.failures()])
+    for program, test in [] if comparing else run.failures():
         lines += ["", f"{paint('FAIL')}  {prefix}{program.name}: {test.name}"]
         lines += wrap(test.why, " " * 6)
     for text in run.others():
@@ -182,7 +189,7 @@ def report(runs: list[Run], comparing: bool, took: str) -> tuple[list[str], bool
     failure that both kernels have is not one of the patch."""
     lines, bad = table(runs), sum(len(run.others()) for run in runs)
     for run in runs:
-        lines += details(run, f"{run.label}: " if len(runs) > 1 else "")
+        lines += details(run, f"{run.label}: " if len(runs) > 1 else "", comparing)
     total = {s: sum(p.count(s) for run in runs for p in run.programs) for s in ("ok", "fail", "skip")}
     failed = total["fail"] + bad
     if comparing:

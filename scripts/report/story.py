@@ -7,9 +7,9 @@ the guest's tracepoints, and what a reader thread saw); "kunit", the name of a
 case, with "sequences", the orders that it expects of the fixture's event log; or
 a story that is told by "lanes" and "steps"."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from cells import Cell, Event, make_cell
+from cells import Cell, Event, Seen, make_cell
 
 USER, CORE, IMPORTERS, DEVICE = range(4)
 
@@ -163,27 +163,44 @@ READER = {
 }
 
 
+def around(cell: Cell, first: float, last: float) -> list[Seen]:
+    """What the reader saw around the events, with what is alike joined. A second
+    thread, if there is one, reads what is mapped by hand: it is left out."""
+    out: list[Seen] = []
+    for seen in sorted((s for s in cell.reader if not s.by_hand), key=lambda s: s.start):
+        s = replace(seen)
+        if s.seen == "slow" and (s.end < first or s.start > last):
+            s.seen = "ok"
+        if s.end < first:
+            out.clear()     # the last one before the first event is enough
+        if s.start > last and out and out[-1].seen == "ok":
+            break           # it works again: the rest is the same
+        if out and out[-1].seen == s.seen and s.start < out[-1].end + 0.5:
+            out[-1].end, out[-1].count = s.end, out[-1].count + s.count
+        else:
+            s.start = max(s.start, round(first - 0.5, 3))
+            s.end = max(s.end, s.start)
+            out.append(s)
+    return out
+
+
 def reader_steps(cell: Cell, events: list[Event]) -> list[tuple[float, Step]]:
     """What the reader thread saw, each change of it a step."""
-    first, last = events[0].t, events[-1].t
-    zap = next((e.t for e in events if e.name == "zap"), first)
-    asleep = cell.path in ("device_reset_d3hot", "runtime_pm_exit")
+    zap = next((e.t for e in events if e.name == "zap"), events[0].t)
     out, before = [], None
-    # A second thread, if there is one, reads what is mapped by hand.
-    seen = sorted((s for s in cell.reader if not s.by_hand), key=lambda s: s.start)
-    for i, s in enumerate(seen):
+    seen = around(cell, events[0].t, events[-1].t)
+    for s, following in zip(seen, [*seen[1:], None]):
         if len(cell.set) > 1 and s.seen != "blocked" and not (s.seen == "ok" and before == "blocked"):
             continue        # one thread reads all devices in turn: two states at once
-        what = "ok" if s.seen == "slow" and (s.end < first or s.start > last) else s.seen
-        start = time = s.start
-        if what == "sigbus" and s.start < zap < s.end and not asleep:
+        start, time = s.start, s.start
+        if s.seen == "sigbus" and s.start < zap < s.end and cell.path != "device_reset_d3hot":
             # Its first access began before the zap, and faulted after it.
             start, time = zap + 1e-6, None
-        if what != before:
-            text, kind, band = READER.get(what, (what, "note", None))
+        if s.seen != before:
+            text, kind, band = READER.get(s.seen, (s.seen, "note", None))
             out.append((start, Step(text, at=USER, kind=kind, time=time, state={USER: band})))
-            before = what
-        if (seen[i + 1].start if i + 1 < len(seen) else last) > s.end + 0.5:
+            before = s.seen
+        if following and following.start > s.end + 0.5:
             # Nothing is known of the time in between: the thread did not run.
             out.append((s.end, Step(state={USER: None})))
             before = None

@@ -15,9 +15,9 @@ def use_colour() -> bool:
 
 
 def paint(text: str, kind: str | None = None) -> str:
-    """Text in the colour of a verdict: of its own first word, when none is named."""
+    """Text in the colour of a verdict: FAIL if it says so, or its first word."""
     words = text.split()
-    code = COLOURS.get(kind or (words[0] if words else ""))
+    code = COLOURS.get(kind or ("FAIL" if "FAIL" in words else words[0] if words else ""))
     return f"\033[{code}m{text}\033[0m" if code and use_colour() else text
 
 

@@ -114,7 +114,6 @@ class Verdict:
         self.judge_cells()
         self.judge_drivers()
         self.judge_run()
-        self.skipped_drivers = self.not_tried()
 
     @property
     def devices(self) -> int:
@@ -146,8 +145,9 @@ class Verdict:
         everything = [c for m in marks for c in m.cells]
         out = [f"not {where(some, everything)}: {why}" for why, some in
                by_text([(c.why, c) for c in everything if c.status == "skip"]).items()]
-        if any(not m.cells for m in marks):
-            out.append("not tried: no device of this run is for it")
+        active = {c.driver for c in self.results.cells}
+        if any(driver in active and not m.cells for driver, m in zip(self.drivers, marks)):
+            out.append("not tried in this run")
         return out
 
     # --- what is wrong
@@ -183,6 +183,8 @@ class Verdict:
         if not self.results.ended:
             self.whole("", "the conformance program did not come to its end"
                        f"{', it was at ' + self.results.at if self.results.at else ''}")
+        if not (self.folder / "console.log").is_file():
+            self.whole("", "there is no console.log: nobody knows if the kernel was silent")
         if self.reports:
             title = f"the kernel was not silent: {len(self.reports)} lines in console.log"
             self.failures.append(Failure("", title, rule="kernel",
@@ -191,13 +193,15 @@ class Verdict:
     def whole(self, driver: str, text: str) -> None:
         self.failures.append(Failure(driver, "the run", findings=[Finding("", "", text)]))
 
-    def not_tried(self) -> dict[tuple[str, str], list[str]]:
-        """(driver, why): the devices it was not tried on."""
-        out: dict[tuple[str, str], list[str]] = {}
-        for note in self.results.notes:
-            if note.status == "skip":
-                out.setdefault((note.driver, note.why), []).append(note.device)
-        return out
+    def not_tried(self) -> list[str]:
+        """What was not tried, and why, the drivers together of which it is the same."""
+        devices: dict[tuple[str, str], list[str]] = {}
+        for note in (n for n in self.results.notes if n.status == "skip"):
+            devices.setdefault((note.driver, note.why), []).append(note.device)
+        drivers: dict[str, list[str]] = {}
+        for (driver, why), where_ in devices.items():
+            drivers.setdefault(f"skipped on {', '.join(where_)}: {why}", []).append(driver)
+        return [f"{', '.join(names)}: {text}" for text, names in drivers.items()]
 
     # --- counts, and what other programs read
 
@@ -207,7 +211,7 @@ class Verdict:
         able = [c for c in self.results.cells if c.status != "skip"]
         wrong = sum(1 for c in able if findings(c))
         others = sum(1 for f in self.failures if not f.path)
-        idle = {driver for driver, _ in self.skipped_drivers} - {c.driver for c in self.results.cells}
+        idle = {n.driver for n in self.results.notes if n.status == "skip"} - {c.driver for c in self.results.cells}
         return len(able) - wrong, wrong + others, len(self.results.cells) - len(able) + len(idle)
 
     def again(self, driver: str) -> str:
@@ -247,6 +251,5 @@ def suites(v: Verdict) -> list[junit.Suite]:
             suite.seconds += cell.ms / 1000
         out.append(suite)
     others = [junit.Case(f.title, "fail", "; ".join(f.lines())) for f in v.failures if not f.path]
-    others += [junit.Case(f"{driver} on {device}", "skip", why)
-               for (driver, why), devices in v.skipped_drivers.items() for device in devices]
+    others += [junit.Case(f"{n.driver} on {n.device}", "skip", n.why) for n in v.results.notes if n.status == "skip"]
     return [*out, junit.Suite("the run", others)]

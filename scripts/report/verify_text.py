@@ -69,16 +69,19 @@ def details(v: Verdict) -> list[str]:
     for row in v.rows:
         cells = [c for m in row.marks for c in m.cells]
         shown = [c for c in cells if c.status != "skip"]
-        empty = by_text([(f"{name}: {found[0].text if found else 'not looked at on this path'}", cell)
-                         for cell in shown for name in names
-                         if worst(found := cell.check(name)) == "-" and cell.checks])
+        empty: dict[str, list[str]] = {}        # (where, why): the checks
+        for name in names:
+            missing = [(c.check(name)[0].text if c.check(name) else "not looked at on this path", c)
+                       for c in shown if c.checks and worst(c.check(name)) == "-"]
+            for why, some in by_text(missing).items():
+                empty.setdefault(f"{where(some, shown)}: {why}", []).append(name)
         rows = [["", "", *names]]
         for cell in shown:
             words = [worst(cell.check(name)) for name in names]
             rows.append([drivers[cell.driver], cell.device, *(words if cell.checks else ["FAIL", *words[1:]])])
         lines += ["", row.path.title, *(columns(rows, indent="  ") if shown else [])]
-        for why, some in empty.items():
-            lines += wrap(f"{where(some, shown)}, {why}", "  - ")
+        for why, checks in empty.items():
+            lines += wrap(f"{', '.join(checks)} {why}", "  - ")
         for n in row.notes:
             lines += wrap(v.notes[n], "  - ")
     return lines
@@ -99,8 +102,8 @@ def report(v: Verdict, verbose: bool) -> str:
     lines.append("")
     for number, text in enumerate(v.notes, 1):
         lines += wrap(text, f"({number}) ")
-    for (driver, why), devices in v.skipped_drivers.items():
-        lines += wrap(f"{driver}: skipped on {', '.join(devices)}: {why}", "- ")
+    for text in v.not_tried():
+        lines += wrap(text, "- ")
     if r.up is not None and r.off is not None:
         lines.append(f"guest: up after {r.up:.1f} s, off after {r.off:.1f} s; page: {page}")
     else:

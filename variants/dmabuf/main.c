@@ -130,10 +130,7 @@ static const struct vfio_pci_regops dmabuf_vfio_regops = {
 	.add_capability	= dmabuf_vfio_add_capability,
 };
 
-/*
- * The caller holds mmap_lock, so this must not wait for memory_lock (rule C2).
- * Neither function does, and both check that the VMA is within the region.
- */
+/* mmap_lock is held: neither function waits for memory_lock (rule C2). */
 static int dmabuf_vfio_mmap(struct vfio_device *core_vdev,
 			    struct vm_area_struct *vma)
 {
@@ -193,10 +190,7 @@ static int dmabuf_vfio_get_dmabuf_phys(struct vfio_pci_core_device *vdev,
 	return 0;
 }
 
-/*
- * A region lives as long as the device is open. The BARs that it is made of are
- * reserved and mapped first, so that nobody else uses them.
- */
+/* A region lives as long as the device is open, and its BARs are ours by then. */
 static int dmabuf_vfio_open_device(struct vfio_device *core_vdev)
 {
 	struct dmabuf_vfio_device *ddev = to_dmabuf_vfio(core_vdev);

@@ -58,9 +58,9 @@ static unsigned long remap_vfio_pfn(struct remap_vfio_device *rdev,
 }
 
 /*
- * The PTE goes in with memory_lock held for read (rule V3). A revocation holds
- * memory_lock for write. Either it comes later and zaps the PTE, or it came
- * before, and vfio_pci_vmf_insert_pfn() answers with SIGBUS.
+ * memory_lock is held for read while the PTE goes in (rule V3). A revocation
+ * holds it for write. So either the revocation comes later and zaps the PTE, or
+ * it came before and vfio_pci_vmf_insert_pfn() answers with SIGBUS.
  */
 static vm_fault_t remap_vfio_huge_fault(struct vm_fault *vmf,
 					unsigned int order)
@@ -88,7 +88,7 @@ static const struct vm_operations_struct remap_vfio_vm_ops = {
 };
 
 /*
- * The caller holds mmap_lock, so this must not wait for memory_lock (rule C2).
+ * mmap_lock is held, so this must not wait for memory_lock (rule C2).
  *
  * Nor may it call remap_pfn_range(). The VMA is not in the address_space before
  * .mmap has returned, and a revocation until then does not see its PTEs. The

@@ -128,7 +128,7 @@ static ssize_t wrapper_vfio_write(struct vfio_device *core_vdev,
 }
 
 /*
- * The caller holds mmap_lock, so this must not wait for memory_lock (rule C2).
+ * mmap_lock is held, so this must not wait for memory_lock (rule C2).
  *
  * The core comes last. A VMA that the core has set up holds references, and
  * nobody drops them if .mmap fails after that. The core also sets
@@ -173,9 +173,9 @@ static int wrapper_vfio_get_dmabuf_phys(struct vfio_pci_core_device *vdev,
 }
 
 /*
- * With an ioeventfd the kernel writes to a BAR at an offset which the core
- * copies from user memory. A check here would look at another copy, which user
- * space can change in between. So the driver offers no ioeventfds.
+ * An ioeventfd has the kernel write to a BAR, at an offset that the core copies
+ * from user memory. A check here would read another copy, and user space can
+ * change the offset between the two. So the driver offers no ioeventfds.
  */
 static long wrapper_vfio_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
 			       unsigned long arg)

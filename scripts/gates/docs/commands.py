@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Copyright (C) 2026 The VFIO variant-driver kit authors
+"""Check each command that the manual shows: does it exist, with these options?"""
+
+import functools
+import os
+import re
+import shlex
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+ROOMS = ("scripts", "guest")
+# Tools of a system, which are not all installed where the manual is checked.
+TOOLS = {"cd", "echo", "cat", "grep", "git", "export", "sudo", "ls", "tail", "less", "dmesg", "modprobe",
+         "insmod", "python3", "dpkg", "lspci", "cp", "xdg-open"}
+# Targets of the kernel's own Makefile, of which the text speaks.
+KERNEL_MAKE = {"modules_prepare", "mrproper", "W=1", "COMPILE_TEST"}
+SHOWN = re.compile(r":command:`([^`]+)`|``(make [a-z][^`]*|(?:scripts|guest)/[^`]+)``")
+ENV = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
+
+
+def shown(docs: Path):
+    """(where, command) of each console block, and of each that is named."""
+    for path in sorted(docs.rglob("*.rst")):
+        block = None        # the indent of the console block that this is in
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            where, indent = f"{path.name}:{number}", len(line) - len(line.lstrip())
+            if line.strip() and block is not None and indent <= block:
+                block = None
+            if re.match(r"\s*\.\. code-block:: console", line):
+                block = indent
+            elif block is None:
+                yield from ((where, m[1] or m[2]) for m in SHOWN.finditer(line))
+            elif m := re.match(r"\s*[$#] (.*)", line):
+                yield where, m[1]
+
+
+def make(*args: str):
+    return subprocess.run(["make", "--no-print-directory", "-C", str(ROOT), *args], text=True,
+                          capture_output=True, check=False, env=ENV)
+
+
+@functools.cache
+def targets() -> set[str]:
+    text = re.sub(r"\x1b\[[0-9;]*m", "", make("help").stdout)
+    return set(re.findall(r"(?m)^  ([a-z][a-z0-9-]*) +\S", text))
+
+
+@functools.cache
+def variables() -> set[str]:
+    """All that the Makefile and the programs may take from the environment."""
+    texts = (p.read_text(encoding="utf-8", errors="replace") for p in [ROOT / "Makefile", *programs()])
+    return {name for text in texts for name in re.findall(r"\b([A-Z][A-Z_]*)\b", text)}
+
+
+@functools.cache
+def programs() -> list[Path]:
+    return [p for folder in ("scripts", "scripts/gates", "guest") for p in sorted((ROOT / folder).iterdir())
+            if p.is_file() and os.access(p, os.X_OK) and p.name != "init"]
+
+
+@functools.cache
+def help_of(program: Path) -> str:
+    """What it says with --help; nothing if that fails."""
+    try:
+        return subprocess.run([program, "--help"], text=True, capture_output=True, timeout=60, check=True,
+                              stdin=subprocess.DEVNULL).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def wrong_make(words: list[str]) -> str:
+    if KERNEL_MAKE & set(words):
+        return ""
+    for word in words:
+        name = word.split("=")[0]
+        if "=" in word and name not in variables():
+            return f"nothing knows the variable {name}"
+        if "=" not in word and not word.startswith("-") and word not in targets():
+            return f"make help knows no target '{word}'"
+    run = make("-n", *words)
+    return "make -n does not accept it: " + run.stderr.strip().splitlines()[-1] if run.returncode else ""
+
+
+def wrong_program(name: str, words: list[str], tree: Path) -> str:
+    path = ROOT / name
+    if not path.exists():
+        return "" if (tree / name).exists() else f"no program {name}"
+    if path not in programs():
+        return "" if not words else f"{name} is no program"
+    text = help_of(path)
+    missing = [w for w in words if w.startswith("--") and w.split("=")[0] not in text]
+    return f"{name} --help does not know {missing[0]}" if missing else ""
+
+
+def wrong(command: str, tree: Path) -> str:
+    """Why this command does not exist; empty if it does."""
+    try:
+        words = shlex.split(command.replace("…", "x"), comments=True)
+    except ValueError as e:
+        return f"cannot be split into words ({e})"
+    while words and (words[0] == "sudo" or re.match(r"[A-Z_]+=", words[0])):
+        words.pop(0)
+    if not words or words[0] in TOOLS:
+        return ""
+    if words[0] == "make":
+        return wrong_make(words[1:])
+    if words[0].startswith(tuple(f"{room}/" for room in ROOMS)):
+        return wrong_program(words[0], words[1:], tree)
+    if words[0].startswith("./tools/"):
+        return "" if (tree / words[0]).exists() else f"the kernel has no {words[0]}"
+    return f"no such command is known: {words[0]}"
+
+
+def check(docs: Path, tree: Path) -> tuple[list[str], int]:
+    """What is wrong, and how many commands there are."""
+    found = list(shown(docs))
+    problems = [] if targets() else ["make help lists no target"]
+    problems += [f"{where}: '{command}': {why}" for where, command in found if (why := wrong(command, tree))]
+    return problems, len(found)
+
+
+def check_help() -> tuple[list[str], int]:
+    return [f"{p.relative_to(ROOT)} --help: no usage, or it fails" for p in programs()
+            if not re.search(r"(?im)^\s*usage:", help_of(p))], len(programs())

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash disable=SC2034,SC2154
+#
+# What scripts/verify-host knows of the machine: sysfs and procfs below $root, and
+# the kernel's log. Plain sh; sourced, never run.
+
+sys=$root/sys proc=$root/proc
+devices=$sys/bus/pci/devices
+tracing=$sys/kernel/tracing
+release=$(uname -r)
+modules=$root/lib/modules/$release
+# What has to be put back is written down here; it is also the lock.
+state=$root/run/vfio-kit-verify-host
+[ -d "$root/run" ] || state=$root/tmp/vfio-kit-verify-host
+kmsg=$root/dev/kmsg
+
+# get FILE: its first line, or nothing.
+get() { { head -n 1 "$1"; } 2>/dev/null || :; }
+link_of() {
+	if [ -e "$1" ]; then basename "$(readlink -f "$1")"; fi
+}
+driver_of() { link_of "$devices/$1/driver"; }
+is_vfio() { [ -d "$devices/$1/vfio-dev" ]; }
+override_of() {
+	_value=$(get "$devices/$1/driver_override")
+	[ "$_value" = '(null)' ] || printf '%s' "$_value"
+}
+
+# limited SECONDS COMMAND...: its status, or 124 when it is not done by then. It
+# cannot be waited for: a process that hangs in the kernel cannot be killed.
+limited() {
+	_left=$(($1 * 10))
+	shift
+	rm -f "$state/status"
+	(
+		trap - EXIT
+		_rc=0
+		"$@" || _rc=$?
+		echo "$_rc" >"$state/status.new"
+		mv "$state/status.new" "$state/status"
+	) &
+	_child=$!
+	while [ ! -s "$state/status" ]; do
+		[ "$_left" -gt 0 ] || { kill "$_child" 2>/dev/null || :; return 124; }
+		_left=$((_left - 1))
+		sleep 0.1
+	done
+	return "$(cat "$state/status")"
+}
+store() {
+	printf '%s\n' "$1" >"$2" || return 1
+	[ -z "$root" ] || "$root/kernel" "$@"
+}
+kernel_log() { if [ -n "$root" ]; then cat "$kmsg"; else dmesg; fi; }
+
