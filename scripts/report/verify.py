@@ -115,9 +115,12 @@ class Verdict:
         self.judge_drivers()
         self.judge_run()
 
-    @property
-    def devices(self) -> int:
-        return len({(c.driver, c.bdf) for c in self.results.cells})
+    def facts(self) -> str:
+        """What was tried, on what, in which time."""
+        devices = len({(c.driver, c.bdf) for c in self.results.cells})
+        seconds = f"{self.options.seconds} s" if self.options.seconds is not None else ""
+        return ", ".join(filter(None, [f"Linux {self.results.kernel or 'unknown'}", f"{devices} devices",
+                                       self.options.label, seconds]))
 
     def at(self, driver: str, path: str) -> list[Cell]:
         return [c for c in self.results.cells if (c.driver, c.path) == (driver, path)]
@@ -217,7 +220,7 @@ class Verdict:
     def again(self, driver: str) -> str:
         """The command that tries this driver again."""
         if self.options.host:
-            return "make verify-host V=1"
+            return f"make verify-host BDF={next((c.bdf for c in self.results.cells), '')} V=1"
         variant = os.environ.get("VARIANT") or driver.removesuffix("-vfio-pci")
         settings = [f"VARIANT={variant}"] if driver not in ("", "vfio-pci") else []
         settings += [f"{name}={os.environ[name]}" for name in ("DEVICE", "BASE") if os.environ.get(name)]
