@@ -7,7 +7,8 @@ import csv
 import io
 import math
 
-from bench import die, read_lines, rst_table, rst_text
+from bench import die, read_lines
+from rst import rst_table, rst_text
 from table import columns, write
 
 KERNELS = ("unpatched", "patched")

@@ -30,11 +30,10 @@
 
 struct options opt = { .timeout = 30 };
 
-/* Who makes each row of kit_paths[]. */
-static void (* const run[])(struct cell *cell) = {
-#define KIT_PATH(_name, _title, ...)	   run_path,
-#define KIT_CELL(_name, _title, _run, ...) _run,
-#include "path_table.h"
+static void (* const run[KIT_ROWS])(struct cell *cell) = {
+	[KIT_ROW_PATH] = run_path,
+	[KIT_ROW_CLOSE] = run_close,
+	[KIT_ROW_HIDDEN] = run_hidden,
 };
 
 static void open_cell(struct cell *cell, const struct kit_path *path)
@@ -65,7 +64,7 @@ static void run_cell(const struct kit_path *path, FILE *out)
 	/* It also opens the other devices of a set. */
 	if (path->cannot && path->cannot(&cell.set))
 		VFIO_LOG_AND_EXIT("%s: %s", opt.target->bdf, cell.set.why);
-	run[path - kit_paths](&cell);
+	run[path->row](&cell);
 	check_silent(&cell);
 	results_cell(out, &cell);
 }
@@ -93,8 +92,9 @@ static void run_probe(const struct kit_path *unused, FILE *out)
  * Run @fn for @path in a process of its own, for at most the time allowed;
  * what it says is in @text, and why it died in @why.
  */
-static bool in_child(void (*fn)(const struct kit_path *path, FILE *out), const struct kit_path *path,
-		     char **text, size_t *len, char *why, size_t why_len)
+static bool in_child(void (*fn)(const struct kit_path *path, FILE *out),
+		     const struct kit_path *path, char **text, size_t *len, char *why,
+		     size_t why_len)
 {
 	double until = kit_now() + opt.timeout;
 	const size_t max = 1 << 20;
@@ -360,7 +360,7 @@ int main(int argc, char **argv)
 			return c == 'h' ? 0 : 2;
 		}
 	}
-	if ((optind == argc) != vocabulary || argc - optind > MAX_WORKERS) {
+	if (vocabulary ? optind < argc : optind == argc || argc - optind > MAX_WORKERS) {
 		help(stderr);
 		return 2;
 	}

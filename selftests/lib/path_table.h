@@ -8,12 +8,11 @@
  * This file has no include guard. Who includes it defines what a row becomes,
  * and both macros are undefined at its end:
  *
- *	KIT_PATH(name, title, ...)	   a path of one device, by its enter()
- *					   and leave(): the conformance program
- *					   drives it, and fixtures of the
- *					   selftests have a variant of its name
- *	KIT_CELL(name, title, run, ...)	   a row of the conformance program only,
- *					   made by the function run() there
+ *	KIT_PATH(name, title, ...)	a path of one device, by its enter() and
+ *					leave(): the conformance program drives
+ *					it, and fixtures of the selftests have a
+ *					variant of its name
+ *	KIT_CELL(name, title, ...)	a row of the conformance program only
  *
  * The name is what every program, option, report and page calls the path, and
  * what kunit/paths.c calls it. The rest are initialisers of struct kit_path.
@@ -40,7 +39,7 @@ KIT_PATH(runtime_pm, "runtime PM entry and exit",
 KIT_PATH(flr, "FLR (PCI Express capability)",
 	 .cannot = no_flr, .enter = flr, .order = "zap revoke reset unrevoke")
 
-KIT_CELL(af_flr, "FLR (AF capability)", run_path,
+KIT_CELL(af_flr, "FLR (AF capability)",
 	 .no_device = "no device that QEMU emulates has an AF capability; KUnit covers this path",
 	 .cannot = no_af_flr, .enter = af_flr, .order = "zap revoke reset unrevoke")
 
@@ -56,13 +55,18 @@ KIT_PATH(hot_reset, "hot reset, one device",
 	 .cannot = not_alone, .enter = hot_reset,
 	 .order = "zap d0 revoke reset unrevoke")
 
-KIT_CELL(hot_reset_slot, "hot reset, multi-function slot", run_path,
+KIT_CELL(hot_reset_slot, "hot reset, multi-function slot",
 	 .cannot = no_slot, .prepare = sleep_one_first, .enter = hot_reset,
 	 .order = "zap d0 revoke reset unrevoke")
 
-KIT_CELL(close, "close with a live mapping", run_close)
+/* The PCI core's reset, by somebody else: what C11 promises of it is not there yet. */
+KIT_CELL(foreign_reset, "reset by sysfs",
+	 .named_only = true, .cannot = no_sysfs_reset, .enter = sysfs_reset,
+	 .order = "zap d0 revoke hw-reset unrevoke")
 
-KIT_CELL(hidden, "hidden parts of regions", run_hidden, .any_region = true)
+KIT_CELL(close, "close with a live mapping", .row = KIT_ROW_CLOSE)
+
+KIT_CELL(hidden, "hidden parts of regions", .row = KIT_ROW_HIDDEN, .any_region = true)
 
 #undef KIT_PATH
 #undef KIT_CELL

@@ -23,8 +23,20 @@ struct kit_set {
 	char why[160];
 };
 
+/* Which part of the conformance program makes the row. */
+enum kit_row {
+	KIT_ROW_PATH,		/* enter() and leave(), and what is seen meanwhile */
+	KIT_ROW_CLOSE,
+	KIT_ROW_HIDDEN,
+	KIT_ROWS
+};
+
 struct kit_path {
 	const char *name, *title;
+	enum kit_row row;
+
+	/* A KIT_PATH: kit_enter() and kit_leave() do it with any one device. */
+	bool one_device;
 
 	/* Why no device that QEMU emulates can do it; NULL if one can. */
 	const char *no_device;

@@ -288,7 +288,9 @@ int main(int argc, char **argv)
 	put_begin();
 	do {
 		starved = false;
-		passed = failed = skipped = 0;
+		passed = 0;
+		failed = 0;
+		skipped = 0;
 		planned = -1;
 		/* Kept back as long as another try may take its place. */
 		out = ++try < tries ? open_memstream(&kept, &len) : file;
