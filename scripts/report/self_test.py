@@ -7,6 +7,7 @@ POSIX regular expressions of the guest, and to match a line of tests/console."""
 
 import difflib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,8 +22,15 @@ HERE = Path(__file__).parent
 TESTS = HERE / "tests"
 
 
+def text_of(page: str) -> str:
+    """What a reader of a page sees, without style and pictures, a line an element."""
+    page = re.sub(r"(?s)<(style|svg).*?</\1>", "", page)
+    return "\n".join(filter(None, map(str.strip, re.sub(r"<[^>]*>", "\n", page).splitlines())))
+
+
 def output(case: Path) -> str:
-    """What the subcommand prints, its exit status, and of XML that it is XML."""
+    """What the subcommand prints, its exit status, the text of its page. XML has to be
+    XML."""
     with tempfile.TemporaryDirectory() as tmp:
         folder = Path(tmp, "results")
         shutil.copytree(case, folder)
@@ -32,7 +40,9 @@ def output(case: Path) -> str:
                              capture_output=True, check=False, env=env, cwd=folder)
         for path in folder.glob("*.xml"):
             ET.parse(path)
-        return (run.stdout + run.stderr).replace(str(folder), "DIR") + f"exit status {run.returncode}\n"
+        pages = [text_of(path.read_text(encoding="utf-8")) for path in folder.glob("*.html")]
+        printed = "\n".join([run.stdout + run.stderr + f"exit status {run.returncode}", *pages])
+        return printed.replace(str(folder), "DIR") + "\n"
 
 
 def differences(case: Path, accept: bool) -> list[str]:

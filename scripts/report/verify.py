@@ -217,7 +217,7 @@ class Verdict:
     def again(self, driver: str) -> str:
         """The command that tries this driver again."""
         if self.options.host:
-            return "make verify-host V=1"
+            return f"make verify-host BDF={next((c.bdf for c in self.results.cells), '')} V=1"
         variant = os.environ.get("VARIANT") or driver.removesuffix("-vfio-pci")
         settings = [f"VARIANT={variant}"] if driver not in ("", "vfio-pci") else []
         settings += [f"{name}={os.environ[name]}" for name in ("DEVICE", "BASE") if os.environ.get(name)]
