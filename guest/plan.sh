@@ -56,7 +56,7 @@ plan_begin() {
 	rm -rf "$1"
 	mkdir -p "$plan_dir"
 	: >"$plan_dir/aliases"
-	echo '# SPDX-License-Identifier: GPL-2.0-only' >"$plan_dir/plan"
+	: >"$plan_dir/plan"
 }
 
 plan() { printf '%s\n' "$*" >>"$plan_dir/plan"; }

@@ -30,20 +30,11 @@ export KIT_JOBS
 # config_misses WANTED CONFIG: the symbols of the fragment WANTED that do not
 # have the value asked for in CONFIG, on one line; nothing when all have.
 config_misses() {
-	awk '
-		function value(line) { return substr(line, index(line, "=") + 1) }
-		FNR == 1 { file++ }
-		/^# CONFIG_[A-Za-z0-9_]* is not set/ { sub(/^# /, ""); sub(/ is not set/, "=n") }
-		!/^CONFIG_/ { next }
-		{ split($0, part, "="); name = part[1] }
-		file == 1 { want[name] = value($0); next }
-		{ got[name] = value($0) }
-		END {
-			for (name in want) {
-				have = name in got ? got[name] : "n"
-				if (have != want[name])
-					out = out ", " name "=" want[name] " (is " have ")"
-			}
-			print substr(out, 3)
-		}' "$1" "$2"
+	local name value have out=''
+	while IFS='=' read -r name value; do
+		have=$(sed -n "s/^$name=//p" "$2")
+		[ "${have:-n}" = "$value" ] || out+=", $name=$value (is ${have:-n})"
+	done < <(sed -n -e 's/^# \(CONFIG_[A-Za-z0-9_]*\) is not set.*/\1=n/p' -e '/^CONFIG_/p' "$1" |
+		tac | sort -s -u -t= -k1,1) # the last value of each counts
+	printf '%s\n' "${out:2}"
 }

@@ -118,8 +118,8 @@ variant_folder() {
 	case $1 in
 	*/*|.|..) [ -d "$1" ] || die "no folder $1 ($known)" ;;
 	*)
-		folder=$KIT_ROOT/variants/$1
-		[ -f "$folder/main.c" ] || die "unknown variant '$1' ($known)" ;;
+		[ ! -f "$KIT_ROOT/variants/$1/main.c" ] || folder=$KIT_ROOT/variants/$1
+		[ -d "$folder" ] || die "unknown variant '$1' ($known)" ;;
 	esac
 	folder=$(cd "$folder" && pwd -P)
 	[ -f "$folder/Kbuild" ] || [ -f "$folder/Makefile" ] ||

@@ -43,6 +43,12 @@ void kit_open(struct kit_dev *dev, struct iommu **iommu)
 	kit_dev_find_areas(dev);
 }
 
+const char *kit_open_for(const struct kit_path *path, struct kit_dev *dev, struct iommu **iommu)
+{
+	kit_open(dev, iommu);
+	return kit_cannot(path, dev);
+}
+
 void kit_close(struct kit_dev *dev, struct iommu *iommu)
 {
 	if (dev->vdev) {

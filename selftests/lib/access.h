@@ -18,6 +18,10 @@ void kit_args(int *argc, char **argv);
 
 /* Open kit_bdf, or fail the test. *@iommu is made if it is NULL. */
 void kit_open(struct kit_dev *dev, struct iommu **iommu);
+
+/* ... and NULL, or why it cannot do @path. */
+const char *kit_open_for(const struct kit_path *path, struct kit_dev *dev, struct iommu **iommu);
+
 void kit_close(struct kit_dev *dev, struct iommu *iommu);
 
 /* The largest area that can be mapped; one whose contents stay, if any does. */

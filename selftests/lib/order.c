@@ -30,6 +30,7 @@ static const char * const ev_names[EV_KINDS] = {
 	[EV_FLR] = "flr",
 	[EV_AF_FLR] = "af-flr",
 	[EV_BUS_RESET] = "bus-reset",
+	[EV_HW_RESET] = "hw-reset",
 	[EV_MEM_OFF] = "mem-off",
 	[EV_MEM_ON] = "mem-on",
 	[EV_SUSPEND] = "suspend",
@@ -109,13 +110,20 @@ static bool parse_order(const char *order, struct order_spec *spec)
 	return at == n && (spec->unrevoke || !spec->out);
 }
 
+static bool is(const struct ev *ev, enum ev_kind kind)
+{
+	if (kind == EV_HW_RESET)
+		return ev->kind >= EV_FLR && ev->kind <= EV_BUS_RESET;
+	return ev->kind == kind;
+}
+
 /* The first event of @kind at or after @from; -1: none. */
 static int first(const struct ev *ev, int n, int from, enum ev_kind kind)
 {
 	int i;
 
 	for (i = from; i < n; i++) {
-		if (ev[i].kind == kind)
+		if (is(&ev[i], kind))
 			return i;
 	}
 	return -1;
@@ -310,6 +318,7 @@ struct order_verdict order_check(const struct ev *ev, int n, const char *order, 
 
 #define RESET	"zap d0 revoke reset unrevoke"
 #define FLR	"zap revoke reset unrevoke"
+#define FOREIGN	"zap d0 revoke hw-reset unrevoke"
 #define DISABLE	"zap revoke mem-off"
 #define SLEEP	"zap revoke suspend"
 #define ENABLE	"mem-on unrevoke"
@@ -358,6 +367,10 @@ static const struct order_case {
 	  RESET, 2, "C3", "device 1" },
 	{ "zap revoke reset flr reset-done unrevoke", FLR, 1, NULL, NULL },
 	{ "revoke reset flr zap reset-done unrevoke", FLR, 1, "C3", "zap after reset" },
+	{ "zap d0 revoke mem-off bus-reset mem-on unrevoke", FOREIGN, 1, NULL, NULL },
+	{ "zap d0 revoke mem-off af-flr mem-on unrevoke", FOREIGN, 1, NULL, NULL },
+	{ "flr zap d0 revoke unrevoke", FOREIGN, 1, "C3", "zap after hw-reset" },
+	{ "zap d0 revoke mem-off mem-on unrevoke", FOREIGN, 1, "C3", "never touched" },
 	{ "zap revoke mem-off", DISABLE, 1, NULL, DISABLE },
 	{ "zap mem-off revoke", DISABLE, 1, "C3", "revoke after" },
 	{ "mem-off zap revoke", DISABLE, 1, "C3", "zap after" },

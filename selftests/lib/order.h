@@ -27,6 +27,7 @@ enum ev_kind {
 	EV_FLR,			/* the hardware method inside of it */
 	EV_AF_FLR,
 	EV_BUS_RESET,
+	EV_HW_RESET,		/* in an expected order: any of the three */
 	EV_MEM_OFF,		/* PCI_COMMAND written to the device */
 	EV_MEM_ON,
 	EV_SUSPEND,		/* runtime PM suspends the device */
@@ -60,8 +61,8 @@ const char *ev_name(enum ev_kind kind);
  *	zap [d0] revoke TOUCH [unrevoke]
  *
  * and out of the revoked state "TOUCH unrevoke". TOUCH is the event that
- * reaches the device: mem-off, d3, suspend or reset on the way in; mem-on, d0
- * or resume on the way out. "unrevoke" says that the device is usable at the
+ * reaches the device: mem-off, d3, suspend, reset or hw-reset (whichever method
+ * it is) on the way in; mem-on, d0 or resume on the way out. "unrevoke" says that the device is usable at the
  * end of the list; without it, it must not be. Events that the string does not
  * name may come at any place that rule C3 leaves to them.
  */

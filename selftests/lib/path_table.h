@@ -59,6 +59,11 @@ KIT_CELL(hot_reset_slot, "hot reset, multi-function slot",
 	 .cannot = no_slot, .prepare = sleep_one_first, .enter = hot_reset,
 	 .order = "zap d0 revoke reset unrevoke")
 
+/* The PCI core's reset, by somebody else: what C11 promises of it is not there yet. */
+KIT_CELL(foreign_reset, "reset by sysfs",
+	 .named_only = true, .cannot = no_sysfs_reset, .enter = sysfs_reset,
+	 .order = "zap d0 revoke hw-reset unrevoke")
+
 KIT_CELL(close, "close with a live mapping", .row = KIT_ROW_CLOSE)
 
 KIT_CELL(hidden, "hidden parts of regions", .row = KIT_ROW_HIDDEN, .any_region = true)

@@ -194,6 +194,34 @@ static const char *no_reset_or_pm(struct kit_set *set)
 	return no_reset(set) ?: no_pm(set);
 }
 
+static void sysfs_reset_file(struct kit_set *set, char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "/sys/bus/pci/devices/%s/reset", set->dev[0]->bdf);
+}
+
+static const char *no_sysfs_reset(struct kit_set *set)
+{
+	char path[PATH_MAX];
+
+	sysfs_reset_file(set, path);
+	return access(path, W_OK) ? cannot(set, "no reset file in sysfs") : NULL;
+}
+
+static int sysfs_reset(struct kit_set *set)
+{
+	char path[PATH_MAX];
+	int fd, err = 0;
+
+	sysfs_reset_file(set, path);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, "1", 1) != 1)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
 /* D3hot revokes what was exported, and iommufd does not take that back. */
 static void put_to_sleep(struct kit_dev *dev)
 {

@@ -56,9 +56,8 @@ FIXTURE_SETUP(huge)
 	u32 val;
 	u64 at;
 
-	kit_open(&self->dev, &self->iommu);
 	self->path = kit_path(variant->path);
-	why = kit_cannot(self->path, &self->dev);
+	why = kit_open_for(self->path, &self->dev, &self->iommu);
 	if (why)
 		SKIP(return, "%s", why);
 	best = kit_best_area(&self->dev);

@@ -65,9 +65,8 @@ FIXTURE_SETUP(importer)
 {
 	const char *why;
 
-	kit_open(&self->dev, &self->iommu);
 	self->path = kit_path(variant->path);
-	why = kit_cannot(self->path, &self->dev);
+	why = kit_open_for(self->path, &self->dev, &self->iommu);
 	if (why)
 		SKIP(return, "%s", why);
 	self->area = kit_best_area(&self->dev);
