@@ -52,4 +52,3 @@ store() {
 	[ -z "$root" ] || "$root/kernel" "$@"
 }
 kernel_log() { if [ -n "$root" ]; then cat "$kmsg"; else dmesg; fi; }
-

@@ -13,5 +13,5 @@ def rst_table(title: str, rows: list) -> list[str]:
 
 
 def rst_text(made_by: str, tables: list[list[str]]) -> str:
-    lines = [".. SPDX-License-Identifier: GPL-2.0-only", f".. Made from a run of {made_by}.", ""]
+    lines = [".. SPDX-" "License-Identifier: GPL-2.0-only", f".. Made from a run of {made_by}.", ""]
     return "\n".join(lines + [line for t in tables for line in t]).rstrip() + "\n"
