@@ -144,16 +144,17 @@ class KitPatch(KitDirective):
 
 
 class KitMutants(KitDirective):
-    """What the KUnit suites have to find."""
+    """What is wrong on purpose, and what has to catch it: kernels, or drivers."""
+    optional_arguments = 1
 
     def run(self):
-        rows = kit_tree.mutants(self.root)
-        if not rows:
-            return self.warn("no mutants")
-        table = [".. list-table::", "   :header-rows: 1", "   :widths: 34 66", "",
-                 "   * - Name", "     - What it breaks"]
-        return self.parse(table + [line for row in rows
-                                   for line in (f"   * - ``{row.name}``", f"     - {row.comment}")])
+        kind = (self.arguments or ["kernels"])[0]
+        table = [".. list-table::", "   :header-rows: 1", "   :widths: 30 52 18", "",
+                 "   * - Name", "     - What it breaks", "     - Caught by"]
+        rows = kit_tree.wrong_on_purpose(self.root, kind)
+        for test, caught in rows:
+            table += [f"   * - ``{test.name}``", f"     - {test.comment}", f"     - {caught}"]
+        return self.parse(table) if rows else self.warn(f"nothing in negative/{kind}")
 
 
 class KernelInclude(LiteralInclude):

@@ -118,13 +118,17 @@ def find_patch(root: Path, base: str, slug: str) -> Patch | None:
     return found[0] if len(found) == 1 else None
 
 
-def mutants(root: Path) -> list[Test]:
-    """What KUnit has to find: kernels and drivers that are wrong on purpose."""
-    out = [Test(p.stem, re.sub(r"\s+", " ", read(p).split("\n\n")[0]))
-           for p in sorted(root.glob("negative/kernels/*.patch"))]
-    for path in sorted(root.glob("negative/kunit/*/main.c")):
-        comments = [m for m in re.findall(COMMENT, read(path)) if "SPDX" not in m]
-        out.append(Test(path.parent.name, first_paragraph(comments[0]) if comments else ""))
+def wrong_on_purpose(root: Path, kind: str) -> list[tuple[Test, str]]:
+    """The kernels or the drivers that are known to be bad, each with what has to
+    catch it: KUnit, if it does not say."""
+    pattern = {"kernels": "*.patch", "drivers": "*/main.c"}[kind]
+    out = []
+    for path in sorted((root / "negative" / kind).glob(pattern)):
+        text = read(path)
+        words = re.search(COMMENT, text)[1] if kind == "drivers" else text
+        caught = re.findall(r"(?m)^[ *]*Caught-by: (\w+)", text) or ["kunit"]
+        name = path.parent.name if kind == "drivers" else path.stem
+        out.append((Test(name, first_paragraph(words)), ", ".join(caught)))
     return out
 
 

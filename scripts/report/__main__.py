@@ -25,13 +25,9 @@ import verify
 import verify_text
 
 
-def die(text: str):
-    raise SystemExit(f"report: error: {text}")
-
-
 def run_verify(args) -> int:
     if not args.dir.is_dir():
-        die(f"no folder {args.dir}")
+        table.die(f"no folder {args.dir}")
     options = verify.Options(args.drivers.split(), args.host, args.all_paths, args.seconds, args.label)
     verdict = verify.Verdict(args.dir, options)
     table.write(args.dir / "results.json", json.dumps(verdict.as_json(), indent=1) + "\n")
@@ -43,7 +39,7 @@ def run_verify(args) -> int:
 
 def run_console(args) -> int:
     if not args.file.is_file():
-        die(f"no file {args.file}")
+        table.die(f"no file {args.file}")
     found = console.reports(console.read(args.file), lambda _: args.suite)
     for report in found:
         print(f"{report} (known: {report.known})" if report.known else report)
@@ -56,9 +52,9 @@ def run_timeline(args) -> int:
     try:
         svg = timeline.draw(json.loads(args.file.read_text(encoding="utf-8")), standalone=True)
     except OSError as e:
-        die(f"{args.file}: {e.strerror}")
+        table.die(f"{args.file}: {e.strerror}")
     except (timeline.BadTimeline, ValueError, KeyError, TypeError) as e:
-        die(f"{args.file}: not a timeline: {e!r}")
+        table.die(f"{args.file}: not a timeline: {e!r}")
     print(svg, end="")
     return 0
 

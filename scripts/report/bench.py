@@ -12,7 +12,7 @@ from pathlib import Path
 
 import bench_svg
 from rst import rst_table, rst_text
-from table import columns, counts, paint, wrap, write
+from table import columns, counts, die, paint, wrap, write
 
 COUNTS = (0, 1, 16, 256, 1024, 4096)
 PLAIN = "vfio-pci"
@@ -41,10 +41,6 @@ NOTES = [
     "that it is longer; and their ivshmem-plain has a BAR of twice the size, of which the half is "
     "theirs: 109 less. \"(net)\" is without what the driver's own .write costs in every config write.",
 ]
-
-
-def die(text: str):
-    raise SystemExit(f"report: error: {text}")
 
 
 def read_lines(path: Path):

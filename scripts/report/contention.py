@@ -7,9 +7,9 @@ import csv
 import io
 import math
 
-from bench import die, read_lines
+from bench import read_lines
 from rst import rst_table, rst_text
-from table import columns, write
+from table import columns, die, write
 
 KERNELS = ("unpatched", "patched")
 FIGURES = ["revocations a second", "faults a second", "faults for each revocation",

@@ -109,13 +109,11 @@ def section(v: Verdict, row: Row, number: int) -> str:
 def page(v: Verdict) -> str:
     passed, failed, skipped = v.counts()
     verdict = f'<span class="FAIL">✗ {failed} failed</span>' if failed else '<span class="ok">✓ ok</span>'
-    facts = [f"Linux {v.results.kernel or 'unknown'}", f"{v.devices} devices", v.options.label,
-             f"{v.options.seconds} s" if v.options.seconds is not None else ""]
     css = STYLE.read_text(encoding="utf-8") + timeline.STYLE.read_text(encoding="utf-8")
     out = ['<!DOCTYPE html><html lang="en"><head><meta charset="utf-8">'
            '<meta name="viewport" content="width=device-width, initial-scale=1">'
            f"<title>VFIO BAR revocation: {'FAIL' if failed else 'ok'}</title><style>{css}</style></head><body>"
-           f'<h1>VFIO BAR revocation</h1><div class="dim">{esc(", ".join(filter(None, facts)))}</div>'
+           f'<h1>VFIO BAR revocation</h1><div class="dim">{esc(v.facts())}</div>'
            f'<div class="verdict">{verdict}, {passed} passed, {skipped} skipped</div>']
     out += [failure(v, f) for f in v.failures]
     if v.reports:

@@ -27,7 +27,8 @@ def follow(folder: Path, limit: int) -> int:
             if results.off is not None:
                 break
             done = sum(c.status != "skip" for c in results.cells)
-            line = f"{int(now) // 60}:{int(now) % 60:02d}  {results.at or 'the guest starts'}, {done} cells done"
+            where = "the guest starts" if results.up is None else results.at or "the guest runs"
+            line = f"{int(now) // 60}:{int(now) % 60:02d}  {where}{f', {done} cells done' if done else ''}"
             if terminal:
                 sys.stderr.write(f"\r  {line[:WIDTH - 3]}\033[K")
             elif now - said >= every:

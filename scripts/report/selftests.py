@@ -11,7 +11,7 @@ import console
 import junit
 import ktap
 from ktap import Program, Test
-from table import columns, counts, paint, wrap
+from table import columns, counts, die, paint, wrap
 
 MARK = re.compile(r"kit: (begin|end) (.*?)\s*$")
 PLAIN = "vfio-pci"
@@ -206,7 +206,7 @@ def run(args) -> int:
     for i, folder in enumerate(args.dirs):
         runs[0 if args.merge else i].add(folder)
     if not any(r.programs for r in runs):
-        raise SystemExit("report: error: no results in " + ", ".join(map(str, args.dirs)))
+        die("no results in " + ", ".join(map(str, args.dirs)))
     if args.junit:
         args.junit.write_text(junit.to_xml(suites(runs)), encoding="utf-8")
     if args.expect:

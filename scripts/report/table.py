@@ -39,6 +39,10 @@ def wrap(text: str, first: str, rest: str | None = None, width: int = WIDTH) -> 
                          break_long_words=False, break_on_hyphens=False) or [first]
 
 
+def die(text: str):
+    raise SystemExit(f"report: error: {text}")
+
+
 def counts(passed: int, failed: int, skipped: int) -> str:
     """The last line of each command that counts."""
     return f"{passed} passed, {failed} failed, {skipped} skipped"

@@ -115,9 +115,12 @@ class Verdict:
         self.judge_drivers()
         self.judge_run()
 
-    @property
-    def devices(self) -> int:
-        return len({(c.driver, c.bdf) for c in self.results.cells})
+    def facts(self) -> str:
+        """What was tried, on what, in which time."""
+        devices = len({(c.driver, c.bdf) for c in self.results.cells})
+        seconds = f"{self.options.seconds} s" if self.options.seconds is not None else ""
+        return ", ".join(filter(None, [f"Linux {self.results.kernel or 'unknown'}", f"{devices} devices",
+                                       self.options.label, seconds]))
 
     def at(self, driver: str, path: str) -> list[Cell]:
         return [c for c in self.results.cells if (c.driver, c.path) == (driver, path)]

@@ -90,9 +90,7 @@ def details(v: Verdict) -> list[str]:
 def report(v: Verdict, verbose: bool) -> str:
     page = min(os.path.relpath(v.folder / "index.html"), str(v.folder / "index.html"), key=len)
     r = v.results
-    facts = [f"Linux {r.kernel or 'unknown'}", f"{v.devices} devices", v.options.label,
-             f"{v.options.seconds} s" if v.options.seconds is not None else ""]
-    lines = [paint("VFIO BAR revocation", "bold") + "   " + ", ".join(filter(None, facts))]
+    lines = [paint("VFIO BAR revocation", "bold") + "   " + v.facts()]
     if v.rows:
         lines += table(v)
     if verbose:

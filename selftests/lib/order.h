@@ -62,9 +62,10 @@ const char *ev_name(enum ev_kind kind);
  *
  * and out of the revoked state "TOUCH unrevoke". TOUCH is the event that
  * reaches the device: mem-off, d3, suspend, reset or hw-reset (whichever method
- * it is) on the way in; mem-on, d0 or resume on the way out. "unrevoke" says that the device is usable at the
- * end of the list; without it, it must not be. Events that the string does not
- * name may come at any place that rule C3 leaves to them.
+ * it is) on the way in; mem-on, d0 or resume on the way out. "unrevoke" says
+ * that the device is usable at the end of the list; without it, it must not be.
+ * Events that the string does not name may come at any place that rule C3
+ * leaves to them.
  */
 
 /* The first event in @ev that reaches the device, or -1. */

@@ -100,7 +100,7 @@ FIXTURE_TEARDOWN(opath)
 
 /* Held while @path, if any, is taken, and while the device closes. */
 static void hold_over(struct __test_metadata *_metadata, struct _test_data_opath *self,
-		      const FIXTURE_VARIANT(opath) *variant, const char *path)
+		      const struct _fixture_variant_opath *variant, const char *path)
 {
 	const char *why = path ? kit_cannot(kit_path(path), &self->dev) : NULL;
 	int fd;
