@@ -32,18 +32,27 @@ struct remap_vfio_device {
 /*
  * memory_lock is held for read while the PTE goes in: a revocation comes later
  * and zaps it, or came before, and vfio_pci_vmf_insert_pfn() gives SIGBUS (V3).
+ * vfio_pci_core_fault_lock() takes it, because a fault must not wait for it
+ * with mmap_lock held (C2).
  */
 static vm_fault_t remap_vfio_huge_fault(struct vm_fault *vmf,
 					unsigned int order)
 {
 	struct remap_vfio_device *rdev = vmf->vma->vm_private_data;
+	struct vfio_pci_core_device *vdev = &rdev->core_device;
 	unsigned long addr = ALIGN_DOWN(vmf->address, PAGE_SIZE << order);
 	unsigned long pfn = rdev->pfn + linear_page_index(vmf->vma, addr);
+	vm_fault_t ret;
 
 	if (!is_aligned_for_order(vmf->vma, addr, pfn, order))
 		return VM_FAULT_FALLBACK;
-	guard(rwsem_read)(&rdev->core_device.memory_lock);
-	return vfio_pci_vmf_insert_pfn(&rdev->core_device, vmf, pfn, order);
+
+	ret = vfio_pci_core_fault_lock(vdev, vmf);
+	if (ret)
+		return ret;
+	ret = vfio_pci_vmf_insert_pfn(vdev, vmf, pfn, order);
+	vfio_pci_core_fault_unlock(vdev);
+	return ret;
 }
 
 static vm_fault_t remap_vfio_fault(struct vm_fault *vmf)
