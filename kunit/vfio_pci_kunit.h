@@ -292,6 +292,44 @@ struct vpk_map {
 };
 
 /**
+ * enum vpk_fault_kind - how a thread faults
+ * @VPK_FAULT_RETRY: holds mmap_lock, which the fault may release
+ * @VPK_FAULT_FINAL: holds mmap_lock, which the fault may not release
+ * @VPK_FAULT_NOWAIT: the fault may be started again, but not wait
+ * @VPK_FAULT_VMA: holds the VMA's lock, which the fault may release
+ */
+enum vpk_fault_kind {
+	VPK_FAULT_RETRY,
+	VPK_FAULT_FINAL,
+	VPK_FAULT_NOWAIT,
+	VPK_FAULT_VMA,
+};
+
+/**
+ * struct vpk_faulter - a thread that faults once, when told to
+ * @map: the mapping
+ * @addr: where it faults
+ * @kind: how
+ * @mm: the address space, a reference is held on the struct only
+ * @task: the thread, a reference is held
+ * @go: completed by vpk_faulter_go()
+ * @done: completed when the fault is over
+ * @result: what fixup_user_fault() returned
+ * @fault: what handle_mm_fault() returned, where that is called instead
+ */
+struct vpk_faulter {
+	struct vpk_map *map;
+	unsigned long addr;
+	enum vpk_fault_kind kind;
+	struct mm_struct *mm;
+	struct task_struct *task;
+	struct completion go;
+	struct completion done;
+	int result;
+	vm_fault_t fault;
+};
+
+/**
  * struct vpk_path - one path that revokes BAR mappings
  * @name: its name
  * @af_flr: needs a function that only the AF capability can reset
@@ -412,7 +450,17 @@ struct vpk_lock_holder;
 struct vpk_lock_holder *vpk_hold_memory_lock(struct kunit *test,
 					     struct vpk_function *fn,
 					     bool write);
+struct vpk_lock_holder *vpk_queue_memory_lock(struct kunit *test,
+					      struct vpk_function *fn);
 void vpk_drop_memory_lock(struct vpk_lock_holder *holder);
+
+/* faulter.c: faults that wait for memory_lock */
+struct vpk_faulter *vpk_faulter_start(struct kunit *test, struct vpk_map *map,
+				      enum vpk_fault_kind kind);
+void vpk_faulter_go(struct kunit *test, struct vpk_faulter *faulter);
+void vpk_faulter_kill(struct vpk_faulter *faulter);
+bool vpk_faulter_done(struct vpk_faulter *faulter, unsigned int ms);
+bool vpk_mmap_lock_free(struct mm_struct *mm);
 
 /* importer.c: who has a DMABUF of a region */
 struct dma_buf;
