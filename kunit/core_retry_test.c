@@ -83,7 +83,7 @@ static struct vpk_map *vpk_retry_map(struct kunit *test)
 }
 
 /* While a fault waits, mmap_lock is free; afterwards the fault is served. */
-static void vpk_retry_lock_is_free(struct kunit *test)
+static void vpk_c2_lock_is_free(struct kunit *test)
 {
 	struct vpk_map *map = vpk_retry_map(test);
 	struct vpk_faulter *faulter = vpk_faulter_start(test, map, VPK_FAULT_RETRY);
@@ -103,7 +103,7 @@ static void vpk_retry_lock_is_free(struct kunit *test)
 }
 
 /* Again and again: each attempt finds memory_lock taken anew. */
-static void vpk_retry_as_often_as_it_takes(struct kunit *test)
+static void vpk_c2_as_often_as_it_takes(struct kunit *test)
 {
 	struct vpk_map *map = vpk_retry_map(test);
 	struct vpk_faulter *faulter = vpk_faulter_start(test, map, VPK_FAULT_RETRY);
@@ -136,7 +136,7 @@ static void vpk_retry_as_often_as_it_takes(struct kunit *test)
 }
 
 /* FAULT_FLAG_RETRY_NOWAIT: at once, and with mmap_lock still held. */
-static void vpk_retry_nowait(struct kunit *test)
+static void vpk_c2_nowait(struct kunit *test)
 {
 	struct vpk_map *map = vpk_retry_map(test);
 	struct vpk_faulter *faulter = vpk_faulter_start(test, map, VPK_FAULT_NOWAIT);
@@ -153,7 +153,7 @@ static void vpk_retry_nowait(struct kunit *test)
 }
 
 /* A thread that waits in a fault can be killed while memory_lock is held. */
-static void vpk_retry_killed(struct kunit *test)
+static void vpk_c2_killed(struct kunit *test)
 {
 	struct vpk_map *map = vpk_retry_map(test);
 	struct vpk_faulter *faulter = vpk_faulter_start(test, map, VPK_FAULT_RETRY);
@@ -170,7 +170,7 @@ static void vpk_retry_killed(struct kunit *test)
 }
 
 /* A fault that may not be started again waits, and is served. */
-static void vpk_retry_final(struct kunit *test)
+static void vpk_c2_final(struct kunit *test)
 {
 	struct vpk_map *map = vpk_retry_map(test);
 	struct vpk_faulter *faulter = vpk_faulter_start(test, map, VPK_FAULT_FINAL);
@@ -187,7 +187,7 @@ static void vpk_retry_final(struct kunit *test)
 }
 
 /* And can be killed as well. */
-static void vpk_retry_final_killed(struct kunit *test)
+static void vpk_c2_final_killed(struct kunit *test)
 {
 	struct vpk_map *map = vpk_retry_map(test);
 	struct vpk_faulter *faulter = vpk_faulter_start(test, map, VPK_FAULT_FINAL);
@@ -205,7 +205,7 @@ static void vpk_retry_final_killed(struct kunit *test)
  * Everything that the fault came from goes away while it waits: the mapping,
  * and the last file descriptor. The device stays open for as long.
  */
-static void vpk_retry_device_pinned(struct kunit *test)
+static void vpk_c2_device_pinned(struct kunit *test)
 {
 	struct vpk_map *map = vpk_retry_map(test);
 	struct vpk_faulter *faulter = vpk_faulter_start(test, map, VPK_FAULT_RETRY);
@@ -233,7 +233,7 @@ static void vpk_retry_device_pinned(struct kunit *test)
  * A huge fault holds the VMA's lock, and not mmap_lock. Whoever unmaps or
  * changes the VMA waits for that lock.
  */
-static void vpk_retry_vma_lock(struct kunit *test)
+static void vpk_c2_vma_lock(struct kunit *test)
 {
 	struct vpk_function *fn;
 	struct vpk_faulter *faulter;
@@ -265,7 +265,7 @@ static void vpk_retry_vma_lock(struct kunit *test)
  * BAR, which waits for a writer of memory_lock that has queued up. The fault
  * is what lets go.
  */
-static void vpk_retry_user_copy(struct kunit *test)
+static void vpk_c2_user_copy(struct kunit *test)
 {
 	struct vpk_map *map = vpk_retry_map(test);
 	struct vpk_faulter *faulter = vpk_faulter_start(test, map, VPK_FAULT_RETRY);
@@ -287,15 +287,15 @@ static void vpk_retry_user_copy(struct kunit *test)
 }
 
 static struct kunit_case vpk_retry_cases[] = {
-	KUNIT_CASE_PARAM(vpk_retry_lock_is_free, vpk_retry_gen_params),
-	KUNIT_CASE(vpk_retry_as_often_as_it_takes),
-	KUNIT_CASE_PARAM(vpk_retry_nowait, vpk_retry_gen_params),
-	KUNIT_CASE_PARAM(vpk_retry_killed, vpk_retry_gen_params),
-	KUNIT_CASE_PARAM(vpk_retry_final, vpk_retry_gen_params),
-	KUNIT_CASE_PARAM(vpk_retry_final_killed, vpk_retry_gen_params),
-	KUNIT_CASE_PARAM(vpk_retry_device_pinned, vpk_retry_gen_params),
-	KUNIT_CASE(vpk_retry_vma_lock),
-	KUNIT_CASE_PARAM(vpk_retry_user_copy, vpk_retry_gen_params),
+	KUNIT_CASE_PARAM(vpk_c2_lock_is_free, vpk_retry_gen_params),
+	KUNIT_CASE(vpk_c2_as_often_as_it_takes),
+	KUNIT_CASE_PARAM(vpk_c2_nowait, vpk_retry_gen_params),
+	KUNIT_CASE_PARAM(vpk_c2_killed, vpk_retry_gen_params),
+	KUNIT_CASE_PARAM(vpk_c2_final, vpk_retry_gen_params),
+	KUNIT_CASE_PARAM(vpk_c2_final_killed, vpk_retry_gen_params),
+	KUNIT_CASE_PARAM(vpk_c2_device_pinned, vpk_retry_gen_params),
+	KUNIT_CASE(vpk_c2_vma_lock),
+	KUNIT_CASE_PARAM(vpk_c2_user_copy, vpk_retry_gen_params),
 	{}
 };
 

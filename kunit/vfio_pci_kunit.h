@@ -25,6 +25,7 @@
 
 #include <kunit/test.h>
 #include <linux/completion.h>
+#include <linux/dma-direction.h>
 #include <linux/mm_types.h>
 #include <linux/pci.h>
 #include <linux/sizes.h>
@@ -467,6 +468,10 @@ struct dma_buf;
 struct sg_table;
 struct vpk_importer;
 void vpk_need_importers(struct kunit *test);
+struct dma_buf *vpk_try_export_as(struct vpk_function *fn, unsigned int index,
+				  const struct vfio_region_dma_range *ranges,
+				  unsigned int nr_ranges,
+				  unsigned int open_flags);
 struct dma_buf *vpk_try_export(struct vpk_function *fn, unsigned int index,
 			       const struct vfio_region_dma_range *ranges,
 			       unsigned int nr_ranges);
@@ -478,6 +483,8 @@ struct vpk_importer *vpk_importer_attach(struct kunit *test,
 					 struct dma_buf *dmabuf,
 					 struct vpk_function *by);
 int vpk_importer_map(struct vpk_importer *importer);
+void vpk_importer_direction(struct vpk_importer *importer,
+			    enum dma_data_direction dir);
 bool vpk_importer_mapped(struct vpk_importer *importer);
 void vpk_importer_slow(struct vpk_importer *importer, unsigned int ms);
 struct sg_table *vpk_importer_sgt(struct vpk_importer *importer);
