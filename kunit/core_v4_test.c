@@ -362,7 +362,9 @@ static int vpk_v4_user_thread(void *data)
 	complete_all(&user->mapped);
 	wait_for_completion(&user->go);
 	if (user->killed) {
+		current->flags |= PF_KTHREAD;
 		kthread_unuse_mm(user->mm);
+		vpk_as_user_begin();
 		vpk_as_user_end();
 	} else {
 		vpk_as_user_end();
