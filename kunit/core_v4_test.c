@@ -12,14 +12,22 @@
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 
 #include "vfio_pci_kunit.h"
 
 static const struct vpk_function_config vpk_full = VPK_FULL_CONFIG;
 
+/* A BAR0 that takes several page tables to map. */
+static const struct vpk_function_config vpk_large = {
+	.bar_size = { SZ_8M }, .pm = true, .no_soft_reset = true,
+};
+
 /**
  * struct vpk_v4 - a driver that populates its VMA at once
  * @fn: its function
+ * @config: what the function looks like, NULL for vpk_full
  * @naive: calls remap_pfn_range(), not the core's helper
  * @race: resets the device before .mmap returns
  * @done: the reset is over
@@ -27,6 +35,7 @@ static const struct vpk_function_config vpk_full = VPK_FULL_CONFIG;
  */
 struct vpk_v4 {
 	struct vpk_function *fn;
+	const struct vpk_function_config *config;
 	bool naive;
 	bool race;
 	struct completion done;
@@ -99,7 +108,7 @@ static struct vpk_function *vpk_v4_device(struct kunit *test, struct vpk_v4 *v4)
 	KUNIT_ASSERT_NOT_NULL(test, ops);
 	*ops = *vpk_driver_ops();
 	ops->mmap = vpk_v4_mmap;
-	v4->fn = vpk_function_add(test, host, &vpk_full);
+	v4->fn = vpk_function_add(test, host, v4->config ?: &vpk_full);
 	v4->fn->driver.ops = ops;
 	v4->fn->driver.data = v4;
 	vpk_host_probe(test, host);
@@ -246,6 +255,224 @@ static void v4_helper_kernel_thread(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
 }
 
+/* More than a page table holds, and not aligned to one: all of it is there. */
+static void v4_helper_large(struct kunit *test)
+{
+	struct vpk_v4 v4 = { .config = &vpk_large };
+	struct vpk_function *fn = vpk_v4_device(test, &v4);
+	unsigned long off, pfn;
+	struct vpk_map *map;
+
+	vpk_as_user_begin();
+	map = vpk_map(test, fn, 0, PAGE_SIZE, SZ_4M + SZ_1M);
+	vpk_as_user_end();
+	for (off = 0; off < map->len; off += PAGE_SIZE)
+		if (vpk_pfn(map, off, &pfn, NULL) ||
+		    pfn != vpk_bar_pfn(fn, 0, PAGE_SIZE + off))
+			break;
+	KUNIT_EXPECT_EQ_MSG(test, off, map->len, "not populated, or wrongly");
+}
+
+/* A signal is pending: the rest is left to .fault, not populated first. */
+static void v4_helper_signal(struct kunit *test)
+{
+	struct vpk_v4 v4 = {};
+	struct vpk_map *map;
+
+	vpk_v4_device(test, &v4);
+	map = vpk_v4_map(test, &v4);
+	allow_signal(SIGUSR1);
+	send_sig(SIGUSR1, current, 1);
+	vpk_as_user_end();
+	flush_signals(current);
+	disallow_signal(SIGUSR1);
+	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
+	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
+}
+
+/* A fault of another thread was there first: its PTE stays, the rest is made. */
+static void v4_helper_after_fault(struct kunit *test)
+{
+	struct vpk_v4 v4 = {};
+	struct vpk_function *fn = vpk_v4_device(test, &v4);
+	struct vpk_map *map = vpk_v4_map(test, &v4);
+	struct vpk_reader *reader = vpk_reader_start(test, map, 0);
+	unsigned long pfn;
+
+	KUNIT_EXPECT_EQ(test, vpk_reader_wait(test, reader), 0);
+	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
+	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, PAGE_SIZE));
+	vpk_as_user_end();
+	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, PAGE_SIZE));
+	KUNIT_ASSERT_EQ(test, vpk_pfn(map, 0, &pfn, NULL), 0);
+	KUNIT_EXPECT_EQ(test, pfn, vpk_bar_pfn(fn, 0, 0));
+}
+
+/* Another mapping has taken the place of the one to populate. */
+static void v4_helper_replaced(struct kunit *test)
+{
+	struct vpk_v4 v4 = {};
+	struct vpk_function *fn = vpk_v4_device(test, &v4);
+	struct vpk_map *map = vpk_v4_map(test, &v4);
+	unsigned long addr;
+
+	/* A thread of the kernel: this one is not populated by itself. */
+	current->flags |= PF_KTHREAD;
+	vpk_unmap(map);
+	addr = vm_mmap(fn->device, map->addr, map->len, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_FIXED, 2 * PAGE_SIZE);
+	vpk_as_user_begin();
+	vpk_as_user_end();
+	KUNIT_ASSERT_EQ(test, addr, map->addr);
+	KUNIT_EXPECT_FALSE_MSG(test, vpk_mapped(map, 0),
+			       "populated with what is no longer mapped there");
+}
+
+/**
+ * struct vpk_v4_user - a thread that maps BAR0 and returns to user mode
+ * @v4: the driver
+ * @mm: the address space
+ * @task: the thread, a reference is held
+ * @addr: what mmap() returned
+ * @killed: it has no address space any more when its task work runs
+ * @mapped: mmap() has returned
+ * @go: return to user mode
+ * @done: it has
+ */
+struct vpk_v4_user {
+	struct vpk_v4 *v4;
+	struct mm_struct *mm;
+	struct task_struct *task;
+	unsigned long addr;
+	bool killed;
+	struct completion mapped;
+	struct completion go;
+	struct completion done;
+};
+
+static int vpk_v4_user_thread(void *data)
+{
+	struct vpk_v4_user *user = data;
+
+	allow_signal(SIGKILL);
+	kthread_use_mm(user->mm);
+	vpk_as_user_begin();
+	user->addr = vm_mmap(user->v4->fn->device, 0, 2 * PAGE_SIZE,
+			     PROT_READ | PROT_WRITE, MAP_SHARED, 0);
+	complete_all(&user->mapped);
+	wait_for_completion(&user->go);
+	if (user->killed) {
+		current->flags |= PF_KTHREAD;
+		kthread_unuse_mm(user->mm);
+		vpk_as_user_begin();
+		vpk_as_user_end();
+	} else {
+		vpk_as_user_end();
+		kthread_unuse_mm(user->mm);
+	}
+	complete_all(&user->done);
+	return 0;
+}
+
+static void vpk_v4_user_stop(void *data)
+{
+	struct vpk_v4_user *user = data;
+
+	complete_all(&user->go);
+	send_sig(SIGKILL, user->task, 1);
+	wait_for_completion(&user->done);
+	put_task_struct(user->task);
+}
+
+/* It has mapped BAR0 when this returns, and not gone back to user mode. */
+static struct vpk_v4_user *vpk_v4_user_start(struct kunit *test,
+					     struct vpk_v4 *v4)
+{
+	struct vpk_v4_user *user;
+
+	user = kunit_kzalloc(test, sizeof(*user), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, user);
+	user->v4 = v4;
+	user->mm = v4->fn->host->mm;
+	init_completion(&user->mapped);
+	init_completion(&user->go);
+	init_completion(&user->done);
+	user->task = kthread_create(vpk_v4_user_thread, user, "vpk_v4_user");
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, user->task);
+	get_task_struct(user->task);
+	wake_up_process(user->task);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, vpk_v4_user_stop,
+							user), 0);
+	wait_for_completion(&user->mapped);
+	return user;
+}
+
+/*
+ * Four would wait for each other: the task work for a fault that holds
+ * mmap_lock; the fault, which may not be started again, for a reset that has
+ * queued up for memory_lock; the reset for a driver that copies to user memory
+ * with memory_lock held; and the page fault of the copy for the task work, if
+ * that has queued up for mmap_lock.
+ */
+static void v4_helper_no_cycle(struct kunit *test)
+{
+	struct vpk_v4 v4 = {};
+	struct vpk_function *fn = vpk_v4_device(test, &v4);
+	struct vpk_map *map = vpk_map(test, fn, 0, 0, 2 * PAGE_SIZE);
+	struct vpk_v4_user *user = vpk_v4_user_start(test, &v4);
+	struct mm_struct *mm = fn->host->mm;
+	struct vpk_lock_holder *copying, *reset;
+	struct vpk_faulter *faulter;
+	bool returned, copied;
+
+	faulter = vpk_faulter_start(test, map, VPK_FAULT_FINAL);
+	copying = vpk_hold_memory_lock(test, fn, false);
+	reset = vpk_queue_memory_lock(test, fn);
+	vpk_faulter_go(test, faulter);
+	KUNIT_EXPECT_FALSE(test, vpk_faulter_done(faulter, 100));
+	KUNIT_EXPECT_FALSE_MSG(test, vpk_mmap_lock_free(mm),
+			       "the fault does not hold mmap_lock");
+
+	complete_all(&user->go);
+	returned = wait_for_completion_timeout(&user->done, HZ);
+	KUNIT_EXPECT_TRUE_MSG(test, returned,
+			      "the helper waits for a fault that waits for a reset");
+	copied = mmap_read_trylock(mm);
+	KUNIT_EXPECT_TRUE_MSG(test, copied,
+			      "deadlock: the copy needs mmap_lock, which the helper has queued up for");
+	if (copied)
+		mmap_read_unlock(mm);
+
+	/* What only SIGKILL would end. */
+	kunit_release_action(test, vpk_v4_user_stop, user);
+	vpk_drop_memory_lock(copying);
+	vpk_drop_memory_lock(reset);
+	KUNIT_EXPECT_TRUE(test, vpk_faulter_done(faulter, 10000));
+	KUNIT_EXPECT_EQ(test, faulter->result, 0);
+	KUNIT_EXPECT_FALSE(test, IS_ERR_VALUE(user->addr));
+}
+
+/* A task is killed before its work runs: nothing is populated, nothing leaks. */
+static void v4_helper_killed(struct kunit *test)
+{
+	struct vpk_v4 v4 = {};
+	struct vpk_function *fn = vpk_v4_device(test, &v4);
+	struct vpk_map *map;
+	struct vpk_v4_user *user;
+
+	map = vpk_map(test, fn, 0, 0, PAGE_SIZE);
+	user = vpk_v4_user_start(test, &v4);
+	user->killed = true;
+	kunit_release_action(test, vpk_v4_user_stop, user);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(user->addr));
+	KUNIT_EXPECT_FALSE(test, vpk_pte_present(fn->host->mm, user->addr));
+	vm_munmap(user->addr, 2 * PAGE_SIZE);
+	vpk_unmap(map);
+	vpk_close(fn);
+	KUNIT_EXPECT_TRUE_MSG(test, vpk_wait_open_count(fn, 0),
+			      "a killed task has left a reference to the device");
+}
+
 static struct kunit_case vpk_v4_cases[] = {
 	KUNIT_CASE(v4_naive_loses),
 	KUNIT_CASE(v4_helper_wins),
@@ -255,6 +482,12 @@ static struct kunit_case vpk_v4_cases[] = {
 	KUNIT_CASE(v4_helper_unmapped),
 	KUNIT_CASE(v4_helper_private),
 	KUNIT_CASE(v4_helper_kernel_thread),
+	KUNIT_CASE(v4_helper_large),
+	KUNIT_CASE(v4_helper_signal),
+	KUNIT_CASE(v4_helper_after_fault),
+	KUNIT_CASE(v4_helper_replaced),
+	KUNIT_CASE(v4_helper_no_cycle),
+	KUNIT_CASE(v4_helper_killed),
 	{}
 };
 

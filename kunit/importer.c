@@ -27,6 +27,7 @@ struct vpk_export_arg {
  * @dmabuf: the DMABUF, a reference is held
  * @attach: the attachment
  * @sgt: the mapping, NULL when not mapped; protected by the reservation lock
+ * @dir: what its DMA does
  * @delay_ms: takes that long to let go
  * @work: lets go later
  */
@@ -35,6 +36,7 @@ struct vpk_importer {
 	struct dma_buf *dmabuf;
 	struct dma_buf_attachment *attach;
 	struct sg_table *sgt;
+	enum dma_data_direction dir;
 	unsigned int delay_ms;
 	struct delayed_work work;
 };
@@ -58,22 +60,24 @@ void vpk_put_later(struct kunit *test, struct dma_buf *dmabuf)
 }
 
 /**
- * vpk_try_export() - VFIO_DEVICE_FEATURE_DMA_BUF
+ * vpk_try_export_as() - VFIO_DEVICE_FEATURE_DMA_BUF
  * @fn: the function, open
  * @index: region index
  * @ranges: parts of the region
  * @nr_ranges: how many, 16 at most
+ * @open_flags: O_RDONLY, O_WRONLY or O_RDWR
  *
  * Context: the test's thread. The caller puts the DMABUF.
  * Return: the DMABUF, or what the ioctl() failed with as an ERR_PTR.
  */
-struct dma_buf *vpk_try_export(struct vpk_function *fn, unsigned int index,
-			       const struct vfio_region_dma_range *ranges,
-			       unsigned int nr_ranges)
+struct dma_buf *vpk_try_export_as(struct vpk_function *fn, unsigned int index,
+				  const struct vfio_region_dma_range *ranges,
+				  unsigned int nr_ranges,
+				  unsigned int open_flags)
 {
 	struct vpk_export_arg arg = {
 		.get.region_index = index,
-		.get.open_flags = O_CLOEXEC | O_RDWR,
+		.get.open_flags = O_CLOEXEC | open_flags,
 		.get.nr_ranges = nr_ranges,
 	};
 	struct dma_buf *dmabuf;
@@ -90,6 +94,23 @@ struct dma_buf *vpk_try_export(struct vpk_function *fn, unsigned int index,
 	dmabuf = dma_buf_get(fd);
 	close_fd(fd);
 	return dmabuf;
+}
+
+/**
+ * vpk_try_export() - vpk_try_export_as() for reading and writing
+ * @fn: the function, open
+ * @index: region index
+ * @ranges: parts of the region
+ * @nr_ranges: how many, 16 at most
+ *
+ * Context: the test's thread. The caller puts the DMABUF.
+ * Return: the DMABUF, or what the ioctl() failed with as an ERR_PTR.
+ */
+struct dma_buf *vpk_try_export(struct vpk_function *fn, unsigned int index,
+			       const struct vfio_region_dma_range *ranges,
+			       unsigned int nr_ranges)
+{
+	return vpk_try_export_as(fn, index, ranges, nr_ranges, O_RDWR);
 }
 
 /**
@@ -132,7 +153,7 @@ static void vpk_importer_let_go(struct vpk_importer *importer)
 	 */
 	importer->sgt->orig_nents = importer->sgt->nents;
 	dma_buf_unmap_attachment(importer->attach, importer->sgt,
-				 DMA_BIDIRECTIONAL);
+				 importer->dir);
 	importer->sgt = NULL;
 }
 
@@ -197,6 +218,7 @@ struct vpk_importer *vpk_importer_attach(struct kunit *test,
 	KUNIT_ASSERT_NOT_NULL(test, importer);
 	importer->fn = fn;
 	importer->dmabuf = dmabuf;
+	importer->dir = DMA_BIDIRECTIONAL;
 	INIT_DELAYED_WORK(&importer->work, vpk_importer_work);
 	importer->attach = dma_buf_dynamic_attach(dmabuf, &by->pdev->dev,
 						  &vpk_importer_ops, importer);
@@ -221,8 +243,7 @@ int vpk_importer_map(struct vpk_importer *importer)
 
 	dma_resv_lock(importer->dmabuf->resv, NULL);
 	if (!importer->sgt) {
-		sgt = dma_buf_map_attachment(importer->attach,
-					     DMA_BIDIRECTIONAL);
+		sgt = dma_buf_map_attachment(importer->attach, importer->dir);
 		if (IS_ERR(sgt))
 			ret = PTR_ERR(sgt);
 		else
@@ -230,6 +251,20 @@ int vpk_importer_map(struct vpk_importer *importer)
 	}
 	dma_resv_unlock(importer->dmabuf->resv);
 	return ret;
+}
+
+/**
+ * vpk_importer_direction() - what the DMA of an importer does
+ * @importer: from vpk_importer_attach(), not mapped
+ * @dir: DMA_TO_DEVICE if it reads the DMABUF, DMA_FROM_DEVICE if it writes to it;
+ *	DMA_BIDIRECTIONAL unless this is called
+ *
+ * Context: process context.
+ */
+void vpk_importer_direction(struct vpk_importer *importer,
+			    enum dma_data_direction dir)
+{
+	importer->dir = dir;
 }
 
 /**

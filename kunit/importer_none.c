@@ -19,6 +19,14 @@ struct dma_buf *vpk_try_export(struct vpk_function *fn, unsigned int index,
 	return ERR_PTR(-ENOTTY);
 }
 
+struct dma_buf *vpk_try_export_as(struct vpk_function *fn, unsigned int index,
+				  const struct vfio_region_dma_range *ranges,
+				  unsigned int nr_ranges,
+				  unsigned int open_flags)
+{
+	return ERR_PTR(-ENOTTY);
+}
+
 void vpk_put_later(struct kunit *test, struct dma_buf *dmabuf)
 {
 }
@@ -42,6 +50,11 @@ struct vpk_importer *vpk_importer_attach(struct kunit *test,
 int vpk_importer_map(struct vpk_importer *importer)
 {
 	return -ENOTTY;
+}
+
+void vpk_importer_direction(struct vpk_importer *importer,
+			    enum dma_data_direction dir)
+{
 }
 
 bool vpk_importer_mapped(struct vpk_importer *importer)

@@ -7,6 +7,7 @@
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
+#include <linux/delay.h>
 #include <linux/fs.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
@@ -447,21 +448,9 @@ static void vpk_lock_holder_stop(void *data)
 	vpk_drop_memory_lock(data);
 }
 
-/**
- * vpk_hold_memory_lock() - another thread has memory_lock
- * @test: the test
- * @fn: the function, bound
- * @write: for write, or for read
- *
- * The test's own thread must not hold it where it uses user memory: that takes
- * mmap_lock, and a fault takes memory_lock under mmap_lock.
- *
- * Context: the test's thread. Dropped when the test ends, if not before.
- * Return: what vpk_drop_memory_lock() takes.
- */
-struct vpk_lock_holder *vpk_hold_memory_lock(struct kunit *test,
-					     struct vpk_function *fn,
-					     bool write)
+static struct vpk_lock_holder *vpk_lock_holder_start(struct kunit *test,
+						     struct vpk_function *fn,
+						     bool write)
 {
 	struct vpk_lock_holder *holder;
 	struct task_struct *task;
@@ -475,6 +464,27 @@ struct vpk_lock_holder *vpk_hold_memory_lock(struct kunit *test,
 	init_completion(&holder->done);
 	task = kthread_run(vpk_lock_holder_thread, holder, "vpk_lock_holder");
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
+	return holder;
+}
+
+/**
+ * vpk_hold_memory_lock() - another thread has memory_lock
+ * @test: the test
+ * @fn: the function, bound
+ * @write: for write, or for read
+ *
+ * The test's own thread must not hold it where it uses user memory: that takes
+ * mmap_lock, and a fault may take memory_lock under mmap_lock.
+ *
+ * Context: the test's thread. Dropped when the test ends, if not before.
+ * Return: what vpk_drop_memory_lock() takes.
+ */
+struct vpk_lock_holder *vpk_hold_memory_lock(struct kunit *test,
+					     struct vpk_function *fn,
+					     bool write)
+{
+	struct vpk_lock_holder *holder = vpk_lock_holder_start(test, fn, write);
+
 	wait_for_completion(&holder->held);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test,
 							vpk_lock_holder_stop,
@@ -483,8 +493,32 @@ struct vpk_lock_holder *vpk_hold_memory_lock(struct kunit *test,
 }
 
 /**
+ * vpk_queue_memory_lock() - another thread waits for memory_lock, for write
+ * @test: the test
+ * @fn: the function, bound, its memory_lock held by vpk_hold_memory_lock()
+ *
+ * From now on a reader of memory_lock waits as well, though only readers hold
+ * it. vpk_drop_memory_lock() waits for the lock and drops it: call it after the
+ * lock of those before has been dropped, and in each case before the test ends.
+ *
+ * Context: the test's thread.
+ * Return: what vpk_drop_memory_lock() takes.
+ */
+struct vpk_lock_holder *vpk_queue_memory_lock(struct kunit *test,
+					      struct vpk_function *fn)
+{
+	struct vpk_lock_holder *holder = vpk_lock_holder_start(test, fn, true);
+
+	while (!rwsem_is_contended(holder->lock) &&
+	       !completion_done(&holder->held))
+		fsleep(1000);
+	return holder;
+}
+
+/**
  * vpk_drop_memory_lock() - the other thread gives memory_lock back
- * @holder: from vpk_hold_memory_lock(); a second time does nothing
+ * @holder: from vpk_hold_memory_lock() or vpk_queue_memory_lock(); a second
+ *	time does nothing
  *
  * Context: process context.
  */

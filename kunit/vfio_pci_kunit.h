@@ -25,6 +25,7 @@
 
 #include <kunit/test.h>
 #include <linux/completion.h>
+#include <linux/dma-direction.h>
 #include <linux/mm_types.h>
 #include <linux/pci.h>
 #include <linux/sizes.h>
@@ -292,6 +293,44 @@ struct vpk_map {
 };
 
 /**
+ * enum vpk_fault_kind - how a thread faults
+ * @VPK_FAULT_RETRY: holds mmap_lock, which the fault may release
+ * @VPK_FAULT_FINAL: holds mmap_lock, which the fault may not release
+ * @VPK_FAULT_NOWAIT: the fault may be started again, but not wait
+ * @VPK_FAULT_VMA: holds the VMA's lock, which the fault may release
+ */
+enum vpk_fault_kind {
+	VPK_FAULT_RETRY,
+	VPK_FAULT_FINAL,
+	VPK_FAULT_NOWAIT,
+	VPK_FAULT_VMA,
+};
+
+/**
+ * struct vpk_faulter - a thread that faults once, when told to
+ * @map: the mapping
+ * @addr: where it faults
+ * @kind: how
+ * @mm: the address space, a reference is held on the struct only
+ * @task: the thread, a reference is held
+ * @go: completed by vpk_faulter_go()
+ * @done: completed when the fault is over
+ * @result: what fixup_user_fault() returned
+ * @fault: what handle_mm_fault() returned, where that is called instead
+ */
+struct vpk_faulter {
+	struct vpk_map *map;
+	unsigned long addr;
+	enum vpk_fault_kind kind;
+	struct mm_struct *mm;
+	struct task_struct *task;
+	struct completion go;
+	struct completion done;
+	int result;
+	vm_fault_t fault;
+};
+
+/**
  * struct vpk_path - one path that revokes BAR mappings
  * @name: its name
  * @af_flr: needs a function that only the AF capability can reset
@@ -442,13 +481,27 @@ struct vpk_lock_holder;
 struct vpk_lock_holder *vpk_hold_memory_lock(struct kunit *test,
 					     struct vpk_function *fn,
 					     bool write);
+struct vpk_lock_holder *vpk_queue_memory_lock(struct kunit *test,
+					      struct vpk_function *fn);
 void vpk_drop_memory_lock(struct vpk_lock_holder *holder);
+
+/* faulter.c: faults that wait for memory_lock */
+struct vpk_faulter *vpk_faulter_start(struct kunit *test, struct vpk_map *map,
+				      enum vpk_fault_kind kind);
+void vpk_faulter_go(struct kunit *test, struct vpk_faulter *faulter);
+void vpk_faulter_kill(struct vpk_faulter *faulter);
+bool vpk_faulter_done(struct vpk_faulter *faulter, unsigned int ms);
+bool vpk_mmap_lock_free(struct mm_struct *mm);
 
 /* importer.c: who has a DMABUF of a region */
 struct dma_buf;
 struct sg_table;
 struct vpk_importer;
 void vpk_need_importers(struct kunit *test);
+struct dma_buf *vpk_try_export_as(struct vpk_function *fn, unsigned int index,
+				  const struct vfio_region_dma_range *ranges,
+				  unsigned int nr_ranges,
+				  unsigned int open_flags);
 struct dma_buf *vpk_try_export(struct vpk_function *fn, unsigned int index,
 			       const struct vfio_region_dma_range *ranges,
 			       unsigned int nr_ranges);
@@ -460,6 +513,8 @@ struct vpk_importer *vpk_importer_attach(struct kunit *test,
 					 struct dma_buf *dmabuf,
 					 struct vpk_function *by);
 int vpk_importer_map(struct vpk_importer *importer);
+void vpk_importer_direction(struct vpk_importer *importer,
+			    enum dma_data_direction dir);
 bool vpk_importer_mapped(struct vpk_importer *importer);
 void vpk_importer_slow(struct vpk_importer *importer, unsigned int ms);
 struct sg_table *vpk_importer_sgt(struct vpk_importer *importer);

@@ -3,6 +3,7 @@
 ///
 /// A revocation holds memory_lock for write. A fault handler that does not hold
 /// it for read installs PTEs behind its back, which survive into the reset.
+/// vfio_pci_core_fault_lock() takes it.
 /// And it has to look whether memory is enabled and not runtime-suspended,
 /// which vfio_pci_vmf_insert_pfn() does.
 //
@@ -31,7 +32,8 @@ expression E;
 position p != scoped.p;
 @@
 F(...) {
-... when != \(down_read\|down_read_killable\|down_read_trylock\|down_write\)(&E->memory_lock)
+... when != vfio_pci_core_fault_lock(...)
+    when != \(down_read\|down_read_killable\|down_read_trylock\|down_write\)(&E->memory_lock)
     when != guard(...)(&E->memory_lock)
     when != \(lockdep_assert_held\|lockdep_assert_held_read\|lockdep_assert_held_write\)(&E->memory_lock)
     when != \(down_read\|down_read_killable\|down_read_trylock\|down_write\)(&E.memory_lock)
@@ -46,8 +48,8 @@ p << unlocked.p;
 insert << unlocked.insert;
 @@
 for at in p:
-    coccilib.report.print_report(at, "V3: %s() without memory_lock: hold it for read, "
-                                 "scoped_guard(rwsem_read, &vdev->memory_lock)" % insert)
+    coccilib.report.print_report(at, "V3: %s() without memory_lock: take it by "
+                                 "vfio_pci_core_fault_lock()" % insert)
 
 @given_up exists@
 identifier insert =~ "^(vfio_pci_)?vmf?_insert_(pfn|mixed)[a-z_]*$";
@@ -58,8 +60,11 @@ position p != {scoped.p, unlocked.p};
 \(up_read\|up_write\)(&E->memory_lock)
 |
 \(up_read\|up_write\)(&E.memory_lock)
+|
+vfio_pci_core_fault_unlock(E)
 )
-... when != \(down_read\|down_read_killable\|down_read_trylock\|down_write\)(&E->memory_lock)
+... when != vfio_pci_core_fault_lock(...)
+    when != \(down_read\|down_read_killable\|down_read_trylock\|down_write\)(&E->memory_lock)
     when != guard(...)(&E->memory_lock)
     when != \(down_read\|down_read_killable\|down_read_trylock\|down_write\)(&E.memory_lock)
     when != guard(...)(&E.memory_lock)

@@ -61,19 +61,28 @@ static unsigned long remap_vfio_pfn(struct remap_vfio_device *rdev,
  * memory_lock is held for read while the PTE goes in (rule V3). A revocation
  * holds it for write. So either the revocation comes later and zaps the PTE, or
  * it came before and vfio_pci_vmf_insert_pfn() answers with SIGBUS.
+ *
+ * vfio_pci_core_fault_lock() takes the lock, because a fault must not wait for
+ * it with mmap_lock held (rule C2).
  */
 static vm_fault_t remap_vfio_huge_fault(struct vm_fault *vmf,
 					unsigned int order)
 {
 	struct remap_vfio_device *rdev = vmf->vma->vm_private_data;
+	struct vfio_pci_core_device *vdev = &rdev->core_device;
 	unsigned long addr = ALIGN_DOWN(vmf->address, PAGE_SIZE << order);
 	unsigned long pfn = remap_vfio_pfn(rdev, vmf->vma, addr);
+	vm_fault_t ret;
 
 	if (!is_aligned_for_order(vmf->vma, addr, pfn, order))
 		return VM_FAULT_FALLBACK;
 
-	guard(rwsem_read)(&rdev->core_device.memory_lock);
-	return vfio_pci_vmf_insert_pfn(&rdev->core_device, vmf, pfn, order);
+	ret = vfio_pci_core_fault_lock(vdev, vmf);
+	if (ret)
+		return ret;
+	ret = vfio_pci_vmf_insert_pfn(vdev, vmf, pfn, order);
+	vfio_pci_core_fault_unlock(vdev);
+	return ret;
 }
 
 static vm_fault_t remap_vfio_fault(struct vm_fault *vmf)

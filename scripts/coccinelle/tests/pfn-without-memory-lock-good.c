@@ -43,3 +43,16 @@ static vm_fault_t good_helper(struct good_device *gdev, struct vm_fault *vmf)
 
 	return vfio_pci_vmf_insert_pfn(&gdev->core_device, vmf, good_pfn(vmf), 0);
 }
+
+static vm_fault_t good_core_helper(struct vm_fault *vmf)
+{
+	struct vfio_pci_core_device *vdev = vmf->vma->vm_private_data;
+	vm_fault_t ret;
+
+	ret = vfio_pci_core_fault_lock(vdev, vmf);
+	if (ret)
+		return ret;
+	ret = vfio_pci_vmf_insert_pfn(vdev, vmf, good_pfn(vmf), 0);
+	vfio_pci_core_fault_unlock(vdev);
+	return ret;
+}

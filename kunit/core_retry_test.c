@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Core suite, sixth part: rule C2. Nobody waits for memory_lock with mmap_lock
+ * or a VMA's lock held. A thread faults while another holds memory_lock, and
+ * the test looks at what the fault holds meanwhile, and how its wait can end.
+ *
+ * Copyright (C) 2026 The VFIO variant-driver kit authors
+ */
+#include <linux/delay.h>
+#include <linux/mm.h>
+
+#include "vfio_pci_kunit.h"
+
+static const struct vpk_function_config vpk_full = VPK_FULL_CONFIG;
+
+/* A driver with a .fault of its own, which uses the core's helper. */
+static vm_fault_t vpk_retry_fault(struct vm_fault *vmf)
+{
+	struct vfio_pci_core_device *vdev = vmf->vma->vm_private_data;
+	unsigned long pfn = PHYS_PFN(pci_resource_start(vdev->pdev, 0)) +
+			    vmf->pgoff;
+	vm_fault_t ret;
+
+	ret = vfio_pci_core_fault_lock(vdev, vmf);
+	if (ret)
+		return ret;
+	ret = vfio_pci_vmf_insert_pfn(vdev, vmf, pfn, 0);
+	vfio_pci_core_fault_unlock(vdev);
+	return ret;
+}
+
+static const struct vm_operations_struct vpk_retry_vm_ops = {
+	.fault = vpk_retry_fault,
+};
+
+static int vpk_retry_mmap(struct vfio_device *core_vdev,
+			  struct vm_area_struct *vma)
+{
+	vma->vm_private_data =
+		container_of(core_vdev, struct vfio_pci_core_device, vdev);
+	vma->vm_page_prot = pgprot_noncached(vma->vm_page_prot);
+	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	vma->vm_ops = &vpk_retry_vm_ops;
+	return 0;
+}
+
+/**
+ * struct vpk_retry_case - whose fault handler it is
+ * @name: its name
+ * @own: the driver's own, not the core's
+ */
+struct vpk_retry_case {
+	const char *name;
+	bool own;
+};
+
+static const struct vpk_retry_case vpk_retry_params[] = {
+	{ "the core's fault handler" },
+	{ "a fault handler of the driver's own", true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(vpk_retry, vpk_retry_params, name);
+
+/* BAR0 of an open device, mapped, not touched. */
+static struct vpk_map *vpk_retry_map(struct kunit *test)
+{
+	const struct vpk_retry_case *param = test->param_value;
+	struct vpk_host *host = vpk_host_create(test);
+	struct vfio_device_ops *ops;
+	struct vpk_function *fn;
+
+	ops = kunit_kzalloc(test, sizeof(*ops), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ops);
+	*ops = *vpk_driver_ops();
+	if (param && param->own)
+		ops->mmap = vpk_retry_mmap;
+	fn = vpk_function_add(test, host, &vpk_full);
+	fn->driver.ops = ops;
+	vpk_host_probe(test, host);
+	vpk_bind(test, fn, VPK_DRIVER);
+	vpk_open(test, fn);
+	return vpk_map(test, fn, 0, 0, 2 * PAGE_SIZE);
+}
+
+/* While a fault waits, mmap_lock is free; afterwards the fault is served. */
+static void c2_lock_is_free(struct kunit *test)
+{
+	struct vpk_map *map = vpk_retry_map(test);
+	struct vpk_faulter *faulter = vpk_faulter_start(test, map, VPK_FAULT_RETRY);
+	struct vpk_lock_holder *holder;
+
+	holder = vpk_hold_memory_lock(test, map->fn, true);
+	vpk_faulter_go(test, faulter);
+	KUNIT_EXPECT_TRUE_MSG(test, vpk_mmap_lock_free(faulter->mm),
+			      "the fault keeps mmap_lock while it waits");
+	KUNIT_EXPECT_FALSE(test, vpk_faulter_done(faulter, 10));
+	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
+	vpk_drop_memory_lock(holder);
+	KUNIT_EXPECT_TRUE(test, vpk_faulter_done(faulter, 10000));
+	KUNIT_EXPECT_EQ(test, faulter->result, 0);
+	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
+	vpk_expect_no_lock_held(test, map->fn);
+}
+
+/* Again and again: each attempt finds memory_lock taken anew. */
+static void c2_as_often_as_it_takes(struct kunit *test)
+{
+	struct vpk_map *map = vpk_retry_map(test);
+	struct vpk_faulter *faulter = vpk_faulter_start(test, map, VPK_FAULT_RETRY);
+	struct rw_semaphore *lock = &map->fn->vdev->memory_lock;
+	struct vpk_lock_holder *holder;
+	int i;
+
+	holder = vpk_hold_memory_lock(test, map->fn, true);
+	vpk_faulter_go(test, faulter);
+	for (i = 0; i < 3; i++) {
+		struct vpk_lock_holder *old = holder;
+
+		KUNIT_ASSERT_TRUE_MSG(test, vpk_mmap_lock_free(faulter->mm),
+				      "the fault keeps mmap_lock while it waits");
+		/*
+		 * With mmap_lock taken the fault cannot start again until the
+		 * next holder has memory_lock.
+		 */
+		mmap_write_lock(faulter->mm);
+		vpk_drop_memory_lock(old);
+		holder = vpk_hold_memory_lock(test, map->fn, true);
+		mmap_write_unlock(faulter->mm);
+		KUNIT_EXPECT_FALSE(test, vpk_faulter_done(faulter, 100));
+		KUNIT_EXPECT_TRUE(test, rwsem_is_contended(lock));
+	}
+	vpk_drop_memory_lock(holder);
+	KUNIT_EXPECT_TRUE(test, vpk_faulter_done(faulter, 10000));
+	KUNIT_EXPECT_EQ(test, faulter->result, 0);
+	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
+}
+
+/* FAULT_FLAG_RETRY_NOWAIT: at once, and with mmap_lock still held. */
+static void c2_nowait(struct kunit *test)
+{
+	struct vpk_map *map = vpk_retry_map(test);
+	struct vpk_faulter *faulter = vpk_faulter_start(test, map, VPK_FAULT_NOWAIT);
+
+	vpk_hold_memory_lock(test, map->fn, true);
+	complete_all(&faulter->go);
+	KUNIT_ASSERT_TRUE_MSG(test, vpk_faulter_done(faulter, 1000),
+			      "a fault that may not wait does");
+	KUNIT_EXPECT_EQ(test, faulter->result, 0);
+	KUNIT_EXPECT_EQ(test, (unsigned int)faulter->fault,
+			(unsigned int)VM_FAULT_RETRY);
+	KUNIT_EXPECT_TRUE(test, vpk_mmap_lock_free(faulter->mm));
+	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
+}
+
+/* A thread that waits in a fault can be killed while memory_lock is held. */
+static void c2_killed(struct kunit *test)
+{
+	struct vpk_map *map = vpk_retry_map(test);
+	struct vpk_faulter *faulter = vpk_faulter_start(test, map, VPK_FAULT_RETRY);
+
+	vpk_hold_memory_lock(test, map->fn, true);
+	vpk_faulter_go(test, faulter);
+	vpk_faulter_kill(faulter);
+	KUNIT_ASSERT_TRUE_MSG(test, vpk_faulter_done(faulter, 1000),
+			      "the wait does not end with SIGKILL");
+	KUNIT_EXPECT_EQ(test, faulter->result, -EINTR);
+	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
+	KUNIT_EXPECT_FALSE(test, rwsem_is_contended(&map->fn->vdev->memory_lock));
+	KUNIT_EXPECT_TRUE(test, vpk_mmap_lock_free(faulter->mm));
+}
+
+/* A fault that may not be started again waits, and is served. */
+static void c2_final(struct kunit *test)
+{
+	struct vpk_map *map = vpk_retry_map(test);
+	struct vpk_faulter *faulter = vpk_faulter_start(test, map, VPK_FAULT_FINAL);
+	struct vpk_lock_holder *holder;
+
+	holder = vpk_hold_memory_lock(test, map->fn, true);
+	vpk_faulter_go(test, faulter);
+	KUNIT_EXPECT_FALSE(test, vpk_faulter_done(faulter, 10));
+	vpk_drop_memory_lock(holder);
+	KUNIT_EXPECT_TRUE(test, vpk_faulter_done(faulter, 10000));
+	KUNIT_EXPECT_EQ(test, faulter->result, 0);
+	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
+	vpk_expect_no_lock_held(test, map->fn);
+}
+
+/* And can be killed as well. */
+static void c2_final_killed(struct kunit *test)
+{
+	struct vpk_map *map = vpk_retry_map(test);
+	struct vpk_faulter *faulter = vpk_faulter_start(test, map, VPK_FAULT_FINAL);
+
+	vpk_hold_memory_lock(test, map->fn, true);
+	vpk_faulter_go(test, faulter);
+	vpk_faulter_kill(faulter);
+	KUNIT_ASSERT_TRUE_MSG(test, vpk_faulter_done(faulter, 1000),
+			      "the wait does not end with SIGKILL");
+	KUNIT_EXPECT_EQ(test, faulter->result, -EFAULT);
+	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
+}
+
+/*
+ * Everything that the fault came from goes away while it waits: the mapping,
+ * and the last file descriptor. The device stays open for as long.
+ */
+static void c2_device_pinned(struct kunit *test)
+{
+	struct vpk_map *map = vpk_retry_map(test);
+	struct vpk_faulter *faulter = vpk_faulter_start(test, map, VPK_FAULT_RETRY);
+	struct vpk_function *fn = map->fn;
+	struct vpk_lock_holder *holder;
+
+	holder = vpk_hold_memory_lock(test, fn, true);
+	vpk_faulter_go(test, faulter);
+	KUNIT_ASSERT_TRUE_MSG(test, vpk_mmap_lock_free(faulter->mm),
+			      "the fault keeps mmap_lock while it waits");
+	vpk_unmap(map);
+	vpk_close(fn);
+	msleep(100);
+	KUNIT_EXPECT_TRUE_MSG(test, vpk_wait_open_count(fn, 1),
+			      "the device closed under a fault that waits");
+	KUNIT_EXPECT_FALSE(test, vpk_faulter_done(faulter, 10));
+	vpk_drop_memory_lock(holder);
+	KUNIT_EXPECT_TRUE(test, vpk_faulter_done(faulter, 10000));
+	KUNIT_EXPECT_EQ(test, faulter->result, -EFAULT);
+	KUNIT_EXPECT_TRUE_MSG(test, vpk_wait_open_count(fn, 0),
+			      "the fault has left a reference to the device");
+}
+
+/*
+ * A huge fault holds the VMA's lock, and not mmap_lock. Whoever unmaps or
+ * changes the VMA waits for that lock.
+ */
+static void c2_vma_lock(struct kunit *test)
+{
+	struct vpk_function *fn;
+	struct vpk_faulter *faulter;
+	struct vpk_lock_holder *holder;
+	struct vpk_map *map;
+
+	if (!IS_ENABLED(CONFIG_PER_VMA_LOCK) ||
+	    !IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP))
+		kunit_skip(test, "no huge faults with the VMA's lock here");
+	fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	map = vpk_map(test, fn, 2, 0, SZ_2M);
+	faulter = vpk_faulter_start(test, map, VPK_FAULT_VMA);
+	holder = vpk_hold_memory_lock(test, fn, true);
+	vpk_faulter_go(test, faulter);
+	KUNIT_EXPECT_FALSE(test, vpk_faulter_done(faulter, 10));
+	/* Would not return before the fault does if that kept the lock. */
+	vpk_unmap(map);
+	KUNIT_EXPECT_FALSE(test, vpk_faulter_done(faulter, 10));
+	vpk_drop_memory_lock(holder);
+	KUNIT_EXPECT_TRUE(test, vpk_faulter_done(faulter, 10000));
+	KUNIT_EXPECT_EQ(test, faulter->result, 0);
+	KUNIT_EXPECT_EQ(test, (unsigned int)faulter->fault,
+			(unsigned int)VM_FAULT_RETRY);
+}
+
+/*
+ * A page fault in a user copy with memory_lock held for read, as nvgrace-gpu
+ * makes it, behind a mmap() that has queued up, which waits for a fault in a
+ * BAR, which waits for a writer of memory_lock that has queued up. The fault
+ * is what lets go.
+ */
+static void c2_user_copy(struct kunit *test)
+{
+	struct vpk_map *map = vpk_retry_map(test);
+	struct vpk_faulter *faulter = vpk_faulter_start(test, map, VPK_FAULT_RETRY);
+	struct vpk_function *fn = map->fn;
+	struct vpk_lock_holder *copying;
+	struct vpk_lock_holder *writer;
+
+	copying = vpk_hold_memory_lock(test, fn, false);
+	writer = vpk_queue_memory_lock(test, fn);
+	complete_all(&faulter->go);
+	KUNIT_EXPECT_FALSE(test, vpk_faulter_done(faulter, 100));
+	KUNIT_EXPECT_TRUE_MSG(test, vpk_mmap_lock_free(faulter->mm),
+			      "deadlock: the fault keeps mmap_lock, and the copy needs it");
+	vpk_drop_memory_lock(copying);
+	vpk_drop_memory_lock(writer);
+	KUNIT_EXPECT_TRUE(test, vpk_faulter_done(faulter, 10000));
+	KUNIT_EXPECT_EQ(test, faulter->result, 0);
+	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
+}
+
+static struct kunit_case vpk_retry_cases[] = {
+	KUNIT_CASE_PARAM(c2_lock_is_free, vpk_retry_gen_params),
+	KUNIT_CASE(c2_as_often_as_it_takes),
+	KUNIT_CASE_PARAM(c2_nowait, vpk_retry_gen_params),
+	KUNIT_CASE_PARAM(c2_killed, vpk_retry_gen_params),
+	KUNIT_CASE_PARAM(c2_final, vpk_retry_gen_params),
+	KUNIT_CASE_PARAM(c2_final_killed, vpk_retry_gen_params),
+	KUNIT_CASE_PARAM(c2_device_pinned, vpk_retry_gen_params),
+	KUNIT_CASE(c2_vma_lock),
+	KUNIT_CASE_PARAM(c2_user_copy, vpk_retry_gen_params),
+	{}
+};
+
+static struct kunit_suite vpk_retry_suite = {
+	.name = "vfio-pci-core-retry",
+	.init = vpk_case_init,
+	.exit = vpk_case_exit,
+	.test_cases = vpk_retry_cases,
+};
+
+kunit_test_suite(vpk_retry_suite);
