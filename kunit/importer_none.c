@@ -44,6 +44,10 @@ int vpk_importer_map(struct vpk_importer *importer)
 	return -ENOTTY;
 }
 
+void vpk_importer_unmap(struct vpk_importer *importer)
+{
+}
+
 bool vpk_importer_mapped(struct vpk_importer *importer)
 {
 	return false;
