@@ -342,6 +342,37 @@ static void vpk_c12_sriov(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_importer_map(importer), 0);
 }
 
+/* C12: the same where it succeeds. The mapping is to be had again as well. */
+static void vpk_c12_sriov_vfs(struct kunit *test)
+{
+	const struct vpk_function_config pf_config = {
+		.bar_size = { SZ_64K }, .pm = true, .no_soft_reset = true,
+		.exp_flr = true, .vfs = 1, .vf_bar = SZ_64K,
+	};
+	const struct vpk_function_config vf_config = {
+		.exp_flr = true, .vf = true,
+	};
+	struct vpk_host *host = vpk_host_create(test);
+	struct vpk_function *pf = vpk_function_add(test, host, &pf_config);
+	struct vpk_map *map;
+
+	vpk_function_add(test, host, &vf_config);
+	vpk_host_probe(test, host);
+	vpk_bind(test, pf, VPK_DRIVER);
+	vpk_open(test, pf);
+	map = vpk_map(test, pf, 0, PAGE_SIZE, PAGE_SIZE);
+	KUNIT_ASSERT_EQ(test, vpk_power(pf, PCI_D3hot), 0);
+	vpk_expect_no_way_in(test, map);
+	vpk_enable_vfs(test, pf);
+	KUNIT_EXPECT_EQ(test, vpk_function_power(pf), 0);
+	vpk_expect_way_in(test, map);
+
+	/* A PF with VFs stays in D0, and keeps its BARs. */
+	KUNIT_EXPECT_EQ(test, vpk_power(pf, PCI_D3hot), 0);
+	KUNIT_EXPECT_EQ(test, vpk_function_power(pf), 0);
+	vpk_expect_way_in(test, map);
+}
+
 /* C12: the same with memory disabled: in D0, but nothing is given back. */
 static void vpk_c12_sriov_memory_off(struct kunit *test)
 {
@@ -386,6 +417,7 @@ static struct kunit_case vpk_power_cases[] = {
 	KUNIT_CASE_PARAM(vpk_c12_importer, vpk_power_gen_params),
 	KUNIT_CASE_PARAM(vpk_c12_born_revoked, vpk_power_gen_params),
 	KUNIT_CASE_PARAM(vpk_c12_sriov, vpk_power_gen_params),
+	KUNIT_CASE(vpk_c12_sriov_vfs),
 	KUNIT_CASE(vpk_c12_sriov_memory_off),
 	KUNIT_CASE(vpk_c12_sriov_not_open),
 	{}

@@ -191,6 +191,56 @@ void vpk_unbind(struct vpk_function *fn)
 	device_release_driver(&fn->pdev->dev);
 }
 
+static int vpk_configure_vfs(struct vpk_function *pf, int nr)
+{
+	int ret;
+
+	/* As a write to sriov_numvfs */
+	device_lock(&pf->pdev->dev);
+	pci_lock_rescan_remove();
+	ret = vfio_pci_core_sriov_configure(pci_get_drvdata(pf->pdev), nr);
+	pci_unlock_rescan_remove();
+	device_unlock(&pf->pdev->dev);
+	return ret;
+}
+
+static void vpk_disable_vfs(void *data)
+{
+	struct vpk_function *pf = data;
+
+	vpk_configure_vfs(pf, 0);
+}
+
+/**
+ * vpk_enable_vfs() - enable all VFs of a PF, and bind its driver to them
+ * @test: the test
+ * @pf: a function with @vfs in its config, bound
+ *
+ * The VFs are the functions that were added after it; they are bound as by
+ * vpk_bind(), but not open.
+ *
+ * Context: the test's thread. Disabled when the test ends. Skips the test on a
+ * kernel without SR-IOV.
+ */
+void vpk_enable_vfs(struct kunit *test, struct vpk_function *pf)
+{
+	unsigned int i;
+	int nr = pf->config.vfs;
+
+	if (!IS_ENABLED(CONFIG_PCI_IOV))
+		kunit_skip(test, "this kernel has no SR-IOV");
+	KUNIT_ASSERT_EQ(test, vpk_configure_vfs(pf, nr), nr);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, vpk_disable_vfs,
+							pf), 0);
+	for (i = pf->nr + 1; i <= pf->nr + nr; i++) {
+		struct vpk_function *vf = pf->host->functions[i];
+
+		vf->pdev = pci_get_slot(pf->pdev->bus, PCI_DEVFN(0, i));
+		KUNIT_ASSERT_NOT_NULL(test, vf->pdev);
+		vpk_bind(test, vf, VPK_DRIVER);
+	}
+}
+
 /* A function of a driver's that nobody but its module's loader can call. */
 static void *vpk_symbol(struct kunit *test, const char *driver,
 			const char *suffix)

@@ -99,6 +99,26 @@ static void vpk_add_exp(struct vpk_function *fn)
 			   fn->wmask + VPK_EXP_POS + PCI_EXP_DEVCTL);
 }
 
+static void vpk_add_sriov(struct vpk_function *fn)
+{
+	u8 *cap = fn->cfg + VPK_SRIOV_POS;
+	u8 *wmask = fn->wmask + VPK_SRIOV_POS;
+
+	put_unaligned_le32(PCI_EXT_CAP_ID_SRIOV | 1 << 16, cap);
+	put_unaligned_le16(fn->config.vfs, cap + PCI_SRIOV_INITIAL_VF);
+	put_unaligned_le16(fn->config.vfs, cap + PCI_SRIOV_TOTAL_VF);
+	put_unaligned_le16(1, cap + PCI_SRIOV_VF_OFFSET);
+	put_unaligned_le16(1, cap + PCI_SRIOV_VF_STRIDE);
+	put_unaligned_le16(VPK_DEVICE, cap + PCI_SRIOV_VF_DID);
+	put_unaligned_le32(1, cap + PCI_SRIOV_SUP_PGSIZE);
+	put_unaligned_le32(1, cap + PCI_SRIOV_SYS_PGSIZE);
+	put_unaligned_le16(PCI_SRIOV_CTRL_VFE | PCI_SRIOV_CTRL_MSE,
+			   wmask + PCI_SRIOV_CTRL);
+	put_unaligned_le16(0xffff, wmask + PCI_SRIOV_NUM_VF);
+	put_unaligned_le32(~(u32)(fn->config.vf_bar - 1),
+			   wmask + PCI_SRIOV_BAR);
+}
+
 static void vpk_add_bar(struct kunit *test, struct vpk_function *fn,
 			unsigned int bar)
 {
@@ -158,6 +178,11 @@ struct vpk_function *vpk_function_add(struct kunit *test, struct vpk_host *host,
 		vpk_add_bar(test, fn, i);
 	if (config->exp || config->exp_flr)
 		vpk_add_exp(fn);
+	if (config->vfs)
+		vpk_add_sriov(fn);
+	for (i = 0; config->vf && i < fn->nr; i++)
+		if (host->functions[i]->config.vfs)
+			fn->pf = host->functions[i];
 	if (config->af_flr)
 		vpk_add_af(fn);
 	if (config->pm)
@@ -220,6 +245,35 @@ bool vpk_function_in_d3(const struct vpk_function *fn)
 }
 
 /**
+ * vpk_function_answers() - is a function there
+ * @fn: the function
+ *
+ * Context: any.
+ * Return: false for a VF whose PF has its VFs disabled.
+ */
+bool vpk_function_answers(const struct vpk_function *fn)
+{
+	const u8 *ctrl;
+
+	if (!fn->config.vf)
+		return true;
+	ctrl = fn->pf->cfg + VPK_SRIOV_POS + PCI_SRIOV_CTRL;
+	return get_unaligned_le16(ctrl) & PCI_SRIOV_CTRL_VFE;
+}
+
+/**
+ * vpk_function_cfg_size() - how much config space a function has
+ * @fn: the function
+ *
+ * Context: any.
+ * Return: bytes; only a PF has an extended capability.
+ */
+int vpk_function_cfg_size(const struct vpk_function *fn)
+{
+	return fn->config.vfs ? PCI_CFG_SPACE_EXP_SIZE : PCI_CFG_SPACE_SIZE;
+}
+
+/**
  * vpk_function_mem_enabled() - does a function decode memory
  * @fn: the function
  *
@@ -235,14 +289,23 @@ bool vpk_function_mem_enabled(const struct vpk_function *fn)
  * vpk_function_reset() - put a function into its state after reset
  * @fn: the function
  *
- * Logs nothing: the caller knows what kind of reset it is.
+ * Logs nothing: the caller knows what kind of reset it is. With a PF go its
+ * VFs.
  *
  * Context: any.
  */
 void vpk_function_reset(struct vpk_function *fn)
 {
+	unsigned int i;
+
 	memcpy(fn->cfg, fn->reset_cfg, sizeof(fn->cfg));
 	fn->resets++;
+	for (i = fn->nr + 1; i < fn->host->nr_functions; i++) {
+		struct vpk_function *vf = fn->host->functions[i];
+
+		if (vf->pf == fn)
+			memcpy(vf->cfg, vf->reset_cfg, sizeof(vf->cfg));
+	}
 }
 
 /**

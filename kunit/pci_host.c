@@ -46,13 +46,16 @@ static int vpk_read(struct pci_bus *bus, unsigned int devfn, int where,
 	unsigned int nr = PCI_FUNC(devfn);
 
 	*val = ~0U >> (32 - size * 8);
-	if (where + size > PCI_CFG_SPACE_SIZE)
+	if (pci_is_root_bus(bus) && where + size > PCI_CFG_SPACE_SIZE)
 		return PCIBIOS_BAD_REGISTER_NUMBER;
 	if (pci_is_root_bus(bus))
 		return devfn ? PCIBIOS_DEVICE_NOT_FOUND :
 			       vpk_port_access(host, where, size, false, val);
-	if (PCI_SLOT(devfn) || nr >= host->nr_functions || host->port_reset)
+	if (PCI_SLOT(devfn) || nr >= host->nr_functions || host->port_reset ||
+	    !vpk_function_answers(host->functions[nr]))
 		return PCIBIOS_DEVICE_NOT_FOUND;
+	if (where + size > vpk_function_cfg_size(host->functions[nr]))
+		return PCIBIOS_BAD_REGISTER_NUMBER;
 	return vpk_function_access(host->functions[nr], where, size, false,
 				   val);
 }
@@ -63,13 +66,16 @@ static int vpk_write(struct pci_bus *bus, unsigned int devfn, int where,
 	struct vpk_host *host = vpk_host_of(bus);
 	unsigned int nr = PCI_FUNC(devfn);
 
-	if (where + size > PCI_CFG_SPACE_SIZE)
+	if (pci_is_root_bus(bus) && where + size > PCI_CFG_SPACE_SIZE)
 		return PCIBIOS_BAD_REGISTER_NUMBER;
 	if (pci_is_root_bus(bus))
 		return devfn ? PCIBIOS_DEVICE_NOT_FOUND :
 			       vpk_port_access(host, where, size, true, &val);
-	if (PCI_SLOT(devfn) || nr >= host->nr_functions || host->port_reset)
+	if (PCI_SLOT(devfn) || nr >= host->nr_functions || host->port_reset ||
+	    !vpk_function_answers(host->functions[nr]))
 		return PCIBIOS_DEVICE_NOT_FOUND;
+	if (where + size > vpk_function_cfg_size(host->functions[nr]))
+		return PCIBIOS_BAD_REGISTER_NUMBER;
 	return vpk_function_access(host->functions[nr], where, size, true,
 				   &val);
 }
@@ -161,7 +167,8 @@ static void vpk_host_remove(void *data)
  * @host: from vpk_host_create(), with its functions added
  *
  * Scans, sizes and places the BARs, and starts the event log: each function's
- * @pdev is valid from here on. No driver is bound yet.
+ * @pdev is valid from here on, but that of VFs, see vpk_enable_vfs(). No driver
+ * is bound yet.
  *
  * Context: the test's thread. The bus is stopped and removed when the test ends.
  */
@@ -215,6 +222,8 @@ void vpk_host_probe(struct kunit *test, struct vpk_host *host)
 	for (i = 0; i < host->nr_functions; i++) {
 		struct vpk_function *fn = host->functions[i];
 
+		if (fn->config.vf)
+			continue;
 		fn->pdev = pci_get_slot(port->subordinate, PCI_DEVFN(0, i));
 		KUNIT_ASSERT_NOT_NULL(test, fn->pdev);
 	}

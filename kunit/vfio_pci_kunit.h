@@ -41,6 +41,7 @@
 #define VPK_PM_POS		0x40
 #define VPK_AF_POS		0x50
 #define VPK_EXP_POS		0x60
+#define VPK_SRIOV_POS		0x100
 
 struct vpk_function;
 struct vpk_host;
@@ -157,6 +158,10 @@ typedef int (*vpk_observer)(const struct vpk_access *access, void *data);
  * @exp: has the PCI Express capability
  * @exp_flr: and it can FLR
  * @af_flr: has the AF capability with FLR
+ * @vfs: is a PF that may have so many VFs, the functions added after it
+ * @vf: is a VF of the PF added last, there while that has its VFs enabled; its
+ *	BARs are the PF's to tell of
+ * @vf_bar: of a PF: size of BAR 0 of each VF
  */
 struct vpk_function_config {
 	u16 vendor;
@@ -171,6 +176,9 @@ struct vpk_function_config {
 	bool exp;
 	bool exp_flr;
 	bool af_flr;
+	unsigned int vfs;
+	bool vf;
+	resource_size_t vf_bar;
 };
 
 /**
@@ -207,6 +215,7 @@ struct vpk_fail {
  * @nr: function number in slot 0 of the bus below the root port
  * @config: how it was asked for
  * @driver: for the fixture's own driver, what it shall be like
+ * @pf: of a VF: its PF
  * @cfg: config space
  * @reset_cfg: config space after reset
  * @wmask: bits of config space that a write can change
@@ -227,9 +236,10 @@ struct vpk_function {
 	unsigned int nr;
 	struct vpk_function_config config;
 	struct vpk_driver_config driver;
-	u8 cfg[PCI_CFG_SPACE_SIZE];
-	u8 reset_cfg[PCI_CFG_SPACE_SIZE];
-	u8 wmask[PCI_CFG_SPACE_SIZE];
+	struct vpk_function *pf;
+	u8 cfg[PCI_CFG_SPACE_EXP_SIZE];
+	u8 reset_cfg[PCI_CFG_SPACE_EXP_SIZE];
+	u8 wmask[PCI_CFG_SPACE_EXP_SIZE];
 	vpk_observer observer;
 	void *observer_data;
 	struct vpk_fail fail;
@@ -336,6 +346,8 @@ int vpk_function_access(struct vpk_function *fn, int where, int size,
 void vpk_function_reset(struct vpk_function *fn);
 unsigned int vpk_function_power(const struct vpk_function *fn);
 bool vpk_function_in_d3(const struct vpk_function *fn);
+bool vpk_function_answers(const struct vpk_function *fn);
+int vpk_function_cfg_size(const struct vpk_function *fn);
 bool vpk_function_mem_enabled(const struct vpk_function *fn);
 void vpk_port_init(struct vpk_host *host);
 int vpk_port_access(struct vpk_host *host, int where, int size, bool write,
@@ -348,6 +360,7 @@ void vpk_bind(struct kunit *test, struct vpk_function *fn, const char *driver);
 int vpk_try_bind(struct kunit *test, struct vpk_function *fn,
 		 const char *driver);
 void vpk_unbind(struct vpk_function *fn);
+void vpk_enable_vfs(struct kunit *test, struct vpk_function *pf);
 void vpk_reload_check(struct kunit *test,
 		      const struct vpk_function_config *config,
 		      const char *driver, const char *symbol);
@@ -416,6 +429,15 @@ struct vpk_reader *vpk_reader_start(struct kunit *test, struct vpk_map *map,
 void vpk_reader_go(struct vpk_reader *reader);
 bool vpk_reader_done(struct vpk_reader *reader);
 int vpk_reader_wait(struct kunit *test, struct vpk_reader *reader);
+
+/* worker.c: what others do meanwhile */
+struct vpk_worker;
+struct vpk_worker *vpk_worker_start(struct kunit *test, struct vpk_host *host,
+				    long (*run)(void *data), void *data);
+void vpk_worker_go(struct vpk_worker *worker);
+bool vpk_worker_done(struct vpk_worker *worker);
+void vpk_worker_kill(struct vpk_worker *worker);
+long vpk_worker_wait(struct vpk_worker *worker);
 
 struct vpk_lock_holder;
 struct vpk_lock_holder *vpk_hold_memory_lock(struct kunit *test,

@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Core suite: a PF and its VFs, all driven by VFIO (rule C11). What makes the
+ * PF stop to answer takes the VFs' BARs away before and gives them back after.
+ *
+ * Copyright (C) 2026 The VFIO variant-driver kit authors
+ */
+#include <linux/delay.h>
+#include <linux/device.h>
+
+#include "vfio_pci_kunit.h"
+
+static const struct vpk_function_config vpk_pf_config = {
+	.bar_size = { SZ_64K },
+	.pm = true,
+	.no_soft_reset = true,
+	.exp_flr = true,
+	.vfs = 2,
+	.vf_bar = SZ_64K,
+};
+
+static const struct vpk_function_config vpk_vf_config = {
+	.exp_flr = true,
+	.vf = true,
+};
+
+/* A PF with two VFs: all of them bound; the VFs open, mapped and used. */
+struct vpk_sriov {
+	struct vpk_host *host;
+	struct vpk_function *pf;
+	struct vpk_function *vf[2];
+	struct vpk_map *map[2];
+	struct vpk_worker *worker;
+};
+
+static void vpk_sriov_init(struct kunit *test, struct vpk_sriov *on,
+			   bool open_pf)
+{
+	int i;
+
+	on->host = vpk_host_create(test);
+	on->pf = vpk_function_add(test, on->host, &vpk_pf_config);
+	for (i = 0; i < 2; i++)
+		on->vf[i] = vpk_function_add(test, on->host, &vpk_vf_config);
+	vpk_host_probe(test, on->host);
+	vpk_bind(test, on->pf, VPK_DRIVER);
+	vpk_enable_vfs(test, on->pf);
+	for (i = 0; i < 2; i++) {
+		KUNIT_ASSERT_PTR_EQ(test, on->vf[i]->vdev->sriov_pf_core_dev,
+				    on->pf->vdev);
+		vpk_open(test, on->vf[i]);
+		on->map[i] = vpk_map(test, on->vf[i], 0, 0, PAGE_SIZE);
+		KUNIT_ASSERT_EQ(test, vpk_touch(on->map[i], 0), 0);
+	}
+	if (open_pf)
+		vpk_open(test, on->pf);
+	/* Open resets the PF. */
+	for (i = 0; i < 2; i++)
+		KUNIT_ASSERT_EQ(test, vpk_touch(on->map[i], 0), 0);
+	vpk_watch(on->host, on->map[1], 0);
+	vpk_log_clear(on->host);
+}
+
+static void vpk_expect_zapped(struct kunit *test, struct vpk_sriov *on)
+{
+	unsigned int i;
+
+	KUNIT_EXPECT_GT(test, on->host->nr_events, 0);
+	for (i = 0; i < on->host->nr_events; i++)
+		KUNIT_EXPECT_FALSE_MSG(test, on->host->log[i].mapped,
+				       "mapped at event %u:\n%s", i,
+				       vpk_log_detail(test, on->host));
+	for (i = 0; i < 2; i++)
+		KUNIT_EXPECT_FALSE(test, vpk_mapped(on->map[i], 0));
+}
+
+static void vpk_expect_back(struct kunit *test, struct vpk_sriov *on)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		KUNIT_EXPECT_EQ(test, vpk_touch(on->map[i], 0), 0);
+		KUNIT_EXPECT_TRUE(test, vpk_function_answers(on->vf[i]));
+		vpk_expect_no_lock_held(test, on->vf[i]);
+	}
+	vpk_expect_no_lock_held(test, on->pf);
+}
+
+static int vpk_do_foreign(struct vpk_function *pf)
+{
+	return pci_reset_function(pf->pdev);
+}
+
+static int vpk_do_reset(struct vpk_function *pf)
+{
+	return vpk_reset(pf);
+}
+
+static int vpk_do_flr(struct vpk_function *pf)
+{
+	return vpk_config_write(pf, VPK_EXP_POS + PCI_EXP_DEVCTL,
+				PCI_EXP_DEVCTL_BCR_FLR, 2) == 2 ? 0 : -EIO;
+}
+
+struct vpk_sriov_case {
+	const char *name;
+	int (*reset)(struct vpk_function *pf);
+};
+
+static const struct vpk_sriov_case vpk_sriov_paths[] = {
+	{ "foreign_reset", vpk_do_foreign },
+	{ "device_reset", vpk_do_reset },
+	{ "pcie_flr", vpk_do_flr },
+};
+
+KUNIT_ARRAY_PARAM_DESC(vpk_sriov, vpk_sriov_paths, name);
+
+/* PF and VFs are zapped, then revoked, then the PF is reset; and back. */
+static void vpk_sriov_order(struct kunit *test)
+{
+	const struct vpk_sriov_case *path = test->param_value;
+	struct vpk_sriov on = {};
+
+	vpk_sriov_init(test, &on, true);
+	KUNIT_EXPECT_EQ(test, path->reset(on.pf), 0);
+	VPK_EXPECT_ORDER(test, on.host,
+			 "0:zap 1:zap 2:zap 0:revoke 1:revoke 2:revoke 0:mem-off 0:flr 0:mem-on 0:unrevoke 1:unrevoke 2:unrevoke");
+	vpk_expect_zapped(test, &on);
+	vpk_expect_back(test, &on);
+}
+
+/* Nobody has the PF open, and somebody resets it. */
+static void vpk_sriov_unopened_pf(struct kunit *test)
+{
+	struct vpk_sriov on = {};
+
+	vpk_sriov_init(test, &on, false);
+	KUNIT_EXPECT_EQ(test, pci_reset_function(on.pf->pdev), 0);
+	vpk_expect_zapped(test, &on);
+	KUNIT_EXPECT_NULL(test, vpk_log_find(on.host, VPK_UNREVOKE, 0));
+	KUNIT_EXPECT_NOT_NULL(test, vpk_log_find(on.host, VPK_UNREVOKE, 1));
+	vpk_expect_back(test, &on);
+}
+
+/* The PF opens and closes, and each resets it. */
+static void vpk_sriov_open_close(struct kunit *test)
+{
+	struct vpk_sriov on = {};
+
+	vpk_sriov_init(test, &on, false);
+	vpk_open_container(test, on.pf);
+	KUNIT_ASSERT_EQ(test, vpk_open_device(on.pf), 0);
+	KUNIT_EXPECT_NOT_NULL(test, vpk_log_find(on.host, VPK_FLR, 0));
+	vpk_expect_zapped(test, &on);
+	vpk_expect_back(test, &on);
+
+	vpk_log_clear(on.host);
+	vpk_close(on.pf);
+	KUNIT_ASSERT_TRUE(test, vpk_wait_open_count(on.pf, 0));
+	KUNIT_EXPECT_NOT_NULL(test, vpk_log_find(on.host, VPK_FLR, 0));
+	KUNIT_EXPECT_NOT_NULL(test, vpk_log_find(on.host, VPK_ZAP, 1));
+	KUNIT_EXPECT_FALSE(test, vpk_log_find(on.host, VPK_FLR, 0)->mapped);
+	KUNIT_EXPECT_FALSE(test, vpk_mapped(on.map[1], 0));
+	vpk_expect_back(test, &on);
+}
+
+/* The bus is reset, and with it each VF on its own. */
+static void vpk_sriov_bus(struct kunit *test)
+{
+	struct vpk_sriov on = {};
+
+	vpk_sriov_init(test, &on, true);
+	KUNIT_EXPECT_EQ(test, pci_reset_bus(on.pf->pdev), 0);
+	KUNIT_EXPECT_NOT_NULL(test, vpk_log_find(on.host, VPK_BUS_RESET, -1));
+	vpk_expect_zapped(test, &on);
+	vpk_expect_back(test, &on);
+}
+
+/* A VF's reset is its own affair. */
+static void vpk_sriov_vf_reset(struct kunit *test)
+{
+	struct vpk_sriov on = {};
+
+	vpk_sriov_init(test, &on, true);
+	KUNIT_EXPECT_EQ(test, pci_reset_function(on.vf[0]->pdev), 0);
+	KUNIT_EXPECT_NULL(test, vpk_log_find(on.host, VPK_ZAP, 0));
+	KUNIT_EXPECT_NULL(test, vpk_log_find(on.host, VPK_ZAP, 2));
+	KUNIT_EXPECT_FALSE(test, vpk_mapped(on.map[0], 0));
+	KUNIT_EXPECT_TRUE(test, vpk_mapped(on.map[1], 0));
+	vpk_expect_back(test, &on);
+}
+
+/* A PF with VFs stays in D0, and so they keep their BARs. */
+static void vpk_sriov_power(struct kunit *test)
+{
+	struct vpk_sriov on = {};
+
+	vpk_sriov_init(test, &on, true);
+	vpk_power(on.pf, PCI_D3hot);
+	KUNIT_EXPECT_FALSE(test, vpk_function_in_d3(on.pf));
+	KUNIT_EXPECT_TRUE(test, vpk_mapped(on.map[0], 0));
+	KUNIT_EXPECT_EQ(test, vpk_low_power(on.pf, true), -ETIMEDOUT);
+	KUNIT_EXPECT_FALSE(test, vpk_function_in_d3(on.pf));
+	KUNIT_EXPECT_TRUE(test, vpk_mapped(on.map[0], 0));
+	KUNIT_EXPECT_EQ(test, vpk_low_power(on.pf, false), 0);
+}
+
+static long vpk_run_reset(void *data)
+{
+	struct vpk_sriov *on = data;
+
+	return vpk_reset(on->pf);
+}
+
+static long vpk_run_unbind(void *data)
+{
+	struct vpk_sriov *on = data;
+
+	vpk_unbind(on->vf[0]);
+	return 0;
+}
+
+static long vpk_run_close(void *data)
+{
+	struct vpk_sriov *on = data;
+
+	vpk_close(on->pf);
+	return vpk_wait_open_count(on->pf, 0) ? 0 : -ETIMEDOUT;
+}
+
+/* A VF that is busy makes the PF's reset wait, and not fail. */
+static void vpk_sriov_busy_vf(struct kunit *test)
+{
+	struct vpk_lock_holder *holder;
+	struct vpk_sriov on = {};
+
+	vpk_sriov_init(test, &on, true);
+	on.worker = vpk_worker_start(test, on.host, vpk_run_reset, &on);
+	holder = vpk_hold_memory_lock(test, on.vf[1], false);
+	vpk_worker_go(on.worker);
+	msleep(50);
+	KUNIT_EXPECT_FALSE(test, vpk_worker_done(on.worker));
+	KUNIT_EXPECT_NULL(test, vpk_log_find(on.host, VPK_REVOKE, -1));
+	KUNIT_EXPECT_NULL(test, vpk_log_find(on.host, VPK_FLR, 0));
+	vpk_drop_memory_lock(holder);
+	KUNIT_EXPECT_EQ(test, vpk_worker_wait(on.worker), 0);
+	vpk_expect_back(test, &on);
+}
+
+/* So does the PF's close. */
+static void vpk_sriov_busy_vf_close(struct kunit *test)
+{
+	struct vpk_lock_holder *holder;
+	struct vpk_sriov on = {};
+
+	vpk_sriov_init(test, &on, true);
+	on.worker = vpk_worker_start(test, on.host, vpk_run_close, &on);
+	holder = vpk_hold_memory_lock(test, on.vf[1], false);
+	vpk_worker_go(on.worker);
+	msleep(50);
+	KUNIT_EXPECT_FALSE(test, vpk_worker_done(on.worker));
+	KUNIT_EXPECT_NULL(test, vpk_log_find(on.host, VPK_FLR, 0));
+	vpk_drop_memory_lock(holder);
+	KUNIT_EXPECT_EQ(test, vpk_worker_wait(on.worker), 0);
+	KUNIT_EXPECT_NOT_NULL(test, vpk_log_find(on.host, VPK_FLR, 0));
+	vpk_expect_back(test, &on);
+}
+
+static int vpk_go_at_flr(const struct vpk_access *access, void *data)
+{
+	struct vpk_sriov *on = data;
+
+	if (access->write && access->where == VPK_EXP_POS + PCI_EXP_DEVCTL)
+		vpk_worker_go(on->worker);
+	return PCIBIOS_SUCCESSFUL;
+}
+
+/* A VF is unbound while its BARs are taken: it waits for the PF. */
+static void vpk_sriov_unbind_meanwhile(struct kunit *test)
+{
+	struct vpk_sriov on = {};
+
+	vpk_sriov_init(test, &on, true);
+	vpk_unmap(on.map[0]);
+	vpk_close(on.vf[0]);
+	KUNIT_ASSERT_TRUE(test, vpk_wait_open_count(on.vf[0], 0));
+	on.worker = vpk_worker_start(test, on.host, vpk_run_unbind, &on);
+	vpk_observe(on.pf, vpk_go_at_flr, &on);
+	KUNIT_EXPECT_EQ(test, pci_reset_function(on.pf->pdev), 0);
+	vpk_observe(on.pf, NULL, NULL);
+	KUNIT_EXPECT_EQ(test, vpk_worker_wait(on.worker), 0);
+	KUNIT_EXPECT_EQ(test, vpk_touch(on.map[1], 0), 0);
+	vpk_log_clear(on.host);
+	KUNIT_EXPECT_EQ(test, vpk_reset(on.pf), 0);
+	KUNIT_EXPECT_NULL(test, vpk_log_find(on.host, VPK_ZAP, 1));
+	KUNIT_EXPECT_NOT_NULL(test, vpk_log_find(on.host, VPK_ZAP, 2));
+}
+
+static int vpk_reader_at_flr(const struct vpk_access *access, void *data)
+{
+	if (access->write && access->where == VPK_EXP_POS + PCI_EXP_DEVCTL)
+		vpk_reader_go(data);
+	return PCIBIOS_SUCCESSFUL;
+}
+
+/* An access to a VF's BAR waits until the PF is back. */
+static void vpk_sriov_touch_waits(struct kunit *test)
+{
+	struct vpk_reader *reader;
+	struct vpk_sriov on = {};
+
+	vpk_sriov_init(test, &on, true);
+	reader = vpk_reader_start(test, on.map[1], 0);
+	vpk_observe(on.pf, vpk_reader_at_flr, reader);
+	KUNIT_EXPECT_EQ(test, pci_reset_function(on.pf->pdev), 0);
+	KUNIT_EXPECT_EQ(test, vpk_reader_wait(test, reader), 0);
+	vpk_observe(on.pf, NULL, NULL);
+	VPK_EXPECT_ORDER(test, on.host,
+			 "0:zap 1:zap 2:zap 0:revoke 1:revoke 2:revoke 0:mem-off 0:flr 0:mem-on 0:unrevoke 1:unrevoke 2:unrevoke 2:read");
+}
+
+static void vpk_sriov_report(struct vpk_function *fn,
+			     pci_channel_state_t state)
+{
+	device_lock(&fn->pdev->dev);
+	fn->pdev->error_state = state;
+	if (state == pci_channel_io_normal)
+		vfio_pci_core_resume(fn->pdev);
+	else
+		vfio_pci_core_aer_err_detected(fn->pdev, state);
+	device_unlock(&fn->pdev->dev);
+}
+
+/* An error of the PF is one of its VFs, whether or not they are told. */
+static void vpk_sriov_error(struct kunit *test)
+{
+	struct vpk_sriov on = {};
+	int i;
+
+	vpk_sriov_init(test, &on, true);
+	vpk_sriov_report(on.pf, pci_channel_io_frozen);
+	vpk_expect_zapped(test, &on);
+	for (i = 0; i < 2; i++)
+		KUNIT_EXPECT_EQ(test, vpk_touch(on.map[i], 0), -EFAULT);
+	/* One VF is told as well, if it is on the same bus. */
+	vpk_sriov_report(on.vf[0], pci_channel_io_frozen);
+	vpk_function_reset(on.pf);
+	/* No way back for a VF whose PF has none yet. */
+	vpk_memory(on.vf[1], true);
+	vpk_reset(on.vf[1]);
+	KUNIT_EXPECT_EQ(test, vpk_touch(on.map[1], 0), -EFAULT);
+
+	vpk_sriov_report(on.pf, pci_channel_io_normal);
+	KUNIT_EXPECT_EQ(test, vpk_touch(on.map[1], 0), 0);
+	KUNIT_EXPECT_EQ(test, vpk_touch(on.map[0], 0), -EFAULT);
+	vpk_sriov_report(on.vf[0], pci_channel_io_normal);
+	vpk_expect_back(test, &on);
+}
+
+/* A VF cannot be opened while its PF may be reset any moment. */
+static void vpk_sriov_error_open(struct kunit *test)
+{
+	struct vpk_sriov on = {};
+
+	vpk_sriov_init(test, &on, false);
+	vpk_unmap(on.map[0]);
+	vpk_close(on.vf[0]);
+	KUNIT_ASSERT_TRUE(test, vpk_wait_open_count(on.vf[0], 0));
+	vpk_sriov_report(on.pf, pci_channel_io_frozen);
+	vpk_open_container(test, on.vf[0]);
+	KUNIT_EXPECT_EQ(test, vpk_open_device(on.vf[0]), -EAGAIN);
+	on.vf[0]->device = NULL;
+	vpk_sriov_report(on.pf, pci_channel_io_normal);
+	KUNIT_EXPECT_EQ(test, vpk_open_device(on.vf[0]), 0);
+	on.map[0] = vpk_map(test, on.vf[0], 0, 0, PAGE_SIZE);
+	vpk_expect_back(test, &on);
+}
+
+static struct kunit_case vpk_sriov_cases[] = {
+	KUNIT_CASE_PARAM(vpk_sriov_order, vpk_sriov_gen_params),
+	KUNIT_CASE(vpk_sriov_unopened_pf),
+	KUNIT_CASE(vpk_sriov_open_close),
+	KUNIT_CASE(vpk_sriov_bus),
+	KUNIT_CASE(vpk_sriov_vf_reset),
+	KUNIT_CASE_SLOW(vpk_sriov_power),
+	KUNIT_CASE(vpk_sriov_busy_vf),
+	KUNIT_CASE(vpk_sriov_busy_vf_close),
+	KUNIT_CASE(vpk_sriov_unbind_meanwhile),
+	KUNIT_CASE(vpk_sriov_touch_waits),
+	KUNIT_CASE(vpk_sriov_error),
+	KUNIT_CASE(vpk_sriov_error_open),
+	{}
+};
+
+static struct kunit_suite vpk_sriov_suite = {
+	.name = "vfio-pci-core-sriov",
+	.init = vpk_case_init,
+	.exit = vpk_case_exit,
+	.test_cases = vpk_sriov_cases,
+};
+
+kunit_test_suite(vpk_sriov_suite);
