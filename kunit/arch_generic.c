@@ -56,9 +56,9 @@ void vpk_arch_quiet(bool on)
 /**
  * vpk_arch_eventfd() - the system call eventfd2()
  *
- * Return: -ENOSYS, how to make it differs from one architecture to the next.
+ * Return: -EOPNOTSUPP, how to make it differs from one architecture to the next.
  */
 int vpk_arch_eventfd(void)
 {
-	return -ENOSYS;
+	return -EOPNOTSUPP;
 }
