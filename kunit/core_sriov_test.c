@@ -33,15 +33,29 @@ struct vpk_sriov {
 	struct vpk_worker *worker;
 };
 
+/* Whoever opens a PF or a VF of this suite is trusted with the others. */
+static int vpk_no_token(struct vfio_device *core_vdev, const uuid_t *uuid)
+{
+	return 0;
+}
+
 static void vpk_sriov_init(struct kunit *test, struct vpk_sriov *on,
 			   bool open_pf)
 {
+	struct vfio_device_ops *ops;
 	int i;
+
+	ops = kunit_kzalloc(test, sizeof(*ops), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ops);
+	*ops = *vpk_driver_ops();
+	ops->match_token_uuid = vpk_no_token;
 
 	on->host = vpk_host_create(test);
 	on->pf = vpk_function_add(test, on->host, &vpk_pf_config);
 	for (i = 0; i < 2; i++)
 		on->vf[i] = vpk_function_add(test, on->host, &vpk_vf_config);
+	for (i = 0; i < 3; i++)
+		on->host->functions[i]->driver.ops = ops;
 	vpk_host_probe(test, on->host);
 	vpk_bind(test, on->pf, VPK_DRIVER);
 	vpk_enable_vfs(test, on->pf);
@@ -319,15 +333,19 @@ static void vpk_sriov_touch_waits(struct kunit *test)
 			 "0:zap 1:zap 2:zap 0:revoke 1:revoke 2:revoke 0:mem-off 0:flr 0:mem-on 0:unrevoke 1:unrevoke 2:unrevoke 2:read");
 }
 
+/* As the PCI core does, to each function on its own. */
 static void vpk_sriov_report(struct vpk_function *fn,
 			     pci_channel_state_t state)
 {
+	const struct pci_error_handlers *handlers;
+
 	device_lock(&fn->pdev->dev);
+	handlers = to_pci_driver(fn->pdev->dev.driver)->err_handler;
 	fn->pdev->error_state = state;
-	if (state == pci_channel_io_normal)
-		vfio_pci_core_resume(fn->pdev);
-	else
-		vfio_pci_core_aer_err_detected(fn->pdev, state);
+	if (state != pci_channel_io_normal)
+		handlers->error_detected(fn->pdev, state);
+	else if (handlers->resume)
+		handlers->resume(fn->pdev);
 	device_unlock(&fn->pdev->dev);
 }
 
