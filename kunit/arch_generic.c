@@ -52,3 +52,13 @@ void *vpk_arch_sysdata(void)
 void vpk_arch_quiet(bool on)
 {
 }
+
+/**
+ * vpk_arch_eventfd() - the system call eventfd2()
+ *
+ * Return: -EOPNOTSUPP, how to make it differs from one architecture to the next.
+ */
+int vpk_arch_eventfd(void)
+{
+	return -EOPNOTSUPP;
+}

@@ -7,6 +7,7 @@
 #include <linux/logic_iomem.h>
 #include <linux/printk.h>
 #include <linux/sizes.h>
+#include <linux/syscalls.h>
 
 #include "vfio_pci_kunit.h"
 
@@ -18,9 +19,16 @@ static unsigned long vpk_iomem_read(void *priv, unsigned int offset, int size)
 	return 0;
 }
 
+/* What was written last: it is all that a test wants to know. */
+static u64 vpk_last_addr;
+static u32 vpk_last_val;
+
 static void vpk_iomem_write(void *priv, unsigned int offset, int size,
 			    unsigned long val)
 {
+	WRITE_ONCE(vpk_last_val, val);
+	/* Pairs with the load in vpk_bar_written() */
+	smp_store_release(&vpk_last_addr, (unsigned long)priv + offset);
 }
 
 static const struct logic_iomem_ops vpk_iomem_ops = {
@@ -32,7 +40,7 @@ static long vpk_iomem_map(unsigned long offset, size_t size,
 			  const struct logic_iomem_ops **ops, void **priv)
 {
 	*ops = &vpk_iomem_ops;
-	*priv = NULL;
+	*priv = (void *)(VPK_WINDOW + offset);
 	/* One area of UML's I/O memory is all that a mapping can have. */
 	return size <= SZ_16M ? 0 : -ENOSPC;
 }
@@ -75,4 +83,53 @@ void *vpk_arch_sysdata(void)
 void vpk_arch_quiet(bool on)
 {
 	suppress_printk = on;
+}
+
+/**
+ * vpk_bar_watch() - take note of what the kernel writes to a BAR from now on
+ * @test: the test
+ * @fn: the function, open
+ * @bar: the BAR
+ *
+ * What user mappings write goes past the kernel, and is not seen.
+ *
+ * Context: the test's thread. Until the test ends.
+ */
+void vpk_bar_watch(struct kunit *test, struct vpk_function *fn,
+		   unsigned int bar)
+{
+	WRITE_ONCE(vpk_last_addr, 0);
+}
+
+/**
+ * vpk_bar_written() - was this the last that the kernel has written to a BAR
+ * @fn: the function
+ * @bar: the BAR, after vpk_bar_watch()
+ * @off: offset in the BAR
+ * @val: the value
+ *
+ * Asking forgets it.
+ *
+ * Context: any.
+ * Return: true if it was.
+ */
+bool vpk_bar_written(struct vpk_function *fn, unsigned int bar, u64 off,
+		     u32 val)
+{
+	/* Pairs with the store in vpk_iomem_write() */
+	u64 addr = smp_load_acquire(&vpk_last_addr);
+
+	WRITE_ONCE(vpk_last_addr, 0);
+	return addr == pci_resource_start(fn->pdev, bar) + off &&
+	       READ_ONCE(vpk_last_val) == val;
+}
+
+/**
+ * vpk_arch_eventfd() - the system call eventfd2()
+ *
+ * Return: a file descriptor or -errno.
+ */
+int vpk_arch_eventfd(void)
+{
+	return sys_eventfd2(0, O_CLOEXEC);
 }

@@ -4,9 +4,12 @@
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
+#include <linux/fcntl.h>
 #include <linux/ioport.h>
 #include <linux/numa.h>
 #include <linux/sizes.h>
+
+#include <asm/syscall.h>
 
 #include "vfio_pci_kunit.h"
 
@@ -50,4 +53,16 @@ void *vpk_arch_sysdata(void)
  */
 void vpk_arch_quiet(bool on)
 {
+}
+
+/**
+ * vpk_arch_eventfd() - the system call eventfd2()
+ *
+ * Return: a file descriptor or -errno.
+ */
+int vpk_arch_eventfd(void)
+{
+	const struct pt_regs regs = { .di = 0, .si = O_CLOEXEC };
+
+	return __x64_sys_eventfd2(&regs);
 }

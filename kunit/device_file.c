@@ -505,7 +505,7 @@ int vpk_memory(struct vpk_function *fn, bool enable)
 /**
  * vpk_power() - change the power state through PMCSR
  * @fn: the function, with a PM capability
- * @state: PCI_D0 or PCI_D3hot
+ * @state: PCI_D0 to PCI_D3hot
  *
  * Context: the test's thread.
  * Return: 0 or -errno.

@@ -16,7 +16,7 @@
 static const char * const vpk_event_names[] = {
 	"zap", "revoke", "unrevoke", "invalidate", "release", "d0", "d3",
 	"mem-off", "mem-on", "flr", "af-flr", "bus-reset", "read", "sigbus",
-	"mark",
+	"mark", "d1", "d2",
 };
 
 static const char *vpk_event_name(const struct vpk_event *event)

@@ -146,12 +146,6 @@ static void vpk_importer_let_go(struct vpk_importer *importer)
 		return;
 	/* Before: what the exporter waits for is that this has been done. */
 	vpk_log(importer->fn->host, VPK_RELEASE, importer->fn->nr, 0, 0);
-	/*
-	 * dma_buf_phys_vec_to_sgt() of 7.3 says 0, so that nobody looks for
-	 * pages; and dma_buf_free_sgt(), which goes by it, leaks the list. That
-	 * is dma-buf's, and would drown a leak of the driver's.
-	 */
-	importer->sgt->orig_nents = importer->sgt->nents;
 	dma_buf_unmap_attachment(importer->attach, importer->sgt,
 				 importer->dir);
 	importer->sgt = NULL;
@@ -265,6 +259,19 @@ void vpk_importer_direction(struct vpk_importer *importer,
 			    enum dma_data_direction dir)
 {
 	importer->dir = dir;
+}
+
+/**
+ * vpk_importer_unmap() - unmap, as an importer does that has done its DMA
+ * @importer: from vpk_importer_attach()
+ *
+ * Context: process context.
+ */
+void vpk_importer_unmap(struct vpk_importer *importer)
+{
+	dma_resv_lock(importer->dmabuf->resv, NULL);
+	vpk_importer_let_go(importer);
+	dma_resv_unlock(importer->dmabuf->resv);
 }
 
 /**

@@ -57,6 +57,10 @@ void vpk_importer_direction(struct vpk_importer *importer,
 {
 }
 
+void vpk_importer_unmap(struct vpk_importer *importer)
+{
+}
+
 bool vpk_importer_mapped(struct vpk_importer *importer)
 {
 	return false;

@@ -62,8 +62,13 @@ static void vpk_add_pm(struct vpk_function *fn)
 {
 	u8 *cap = vpk_add_cap(fn, VPK_PM_POS, PCI_CAP_ID_PM);
 	u16 pmcsr = fn->config.no_soft_reset ? PCI_PM_CTRL_NO_SOFT_RESET : 0;
+	u16 pmc = 3;
 
-	put_unaligned_le16(3, cap + PCI_PM_PMC);
+	if (fn->config.d1)
+		pmc |= PCI_PM_CAP_D1;
+	if (fn->config.d2)
+		pmc |= PCI_PM_CAP_D2;
+	put_unaligned_le16(pmc, cap + PCI_PM_PMC);
 	put_unaligned_le16(pmcsr, cap + PCI_PM_CTRL);
 	put_unaligned_le16(PCI_PM_CTRL_STATE_MASK,
 			   fn->wmask + VPK_PM_POS + PCI_PM_CTRL);
@@ -212,19 +217,31 @@ struct vpk_function *vpk_function_of(struct pci_dev *pdev)
 }
 
 /**
- * vpk_function_in_d3() - is a function in D3hot
+ * vpk_function_power() - the power state of a function
  * @fn: the function
  *
  * Asks the hardware, so to say, not the PCI core.
+ *
+ * Context: any.
+ * Return: 0 to 3, for D0, D1, D2 and D3hot.
+ */
+unsigned int vpk_function_power(const struct vpk_function *fn)
+{
+	u16 pmcsr = get_unaligned_le16(fn->cfg + VPK_PM_POS + PCI_PM_CTRL);
+
+	return fn->config.pm ? pmcsr & PCI_PM_CTRL_STATE_MASK : 0;
+}
+
+/**
+ * vpk_function_in_d3() - is a function in D3hot
+ * @fn: the function
  *
  * Context: any.
  * Return: true in D3hot.
  */
 bool vpk_function_in_d3(const struct vpk_function *fn)
 {
-	u16 pmcsr = get_unaligned_le16(fn->cfg + VPK_PM_POS + PCI_PM_CTRL);
-
-	return fn->config.pm && (pmcsr & PCI_PM_CTRL_STATE_MASK) == 3;
+	return vpk_function_power(fn) == 3;
 }
 
 /**
@@ -365,16 +382,30 @@ static void vpk_note_registration(struct vpk_function *fn, int where,
 	fn->registering_seen = true;
 }
 
-static void vpk_effects(struct vpk_function *fn, int where, int size, u32 val,
-			bool was_d3, bool was_mem)
+/* PMCSR discards a state that the function does not support. */
+static void vpk_discard_power(struct vpk_function *fn, unsigned int was_power)
 {
+	unsigned int power = vpk_function_power(fn);
+	u8 *pmcsr = fn->cfg + VPK_PM_POS + PCI_PM_CTRL;
+
+	if ((power == 1 && !fn->config.d1) || (power == 2 && !fn->config.d2))
+		*pmcsr = (*pmcsr & ~PCI_PM_CTRL_STATE_MASK) | was_power;
+}
+
+static void vpk_effects(struct vpk_function *fn, int where, int size, u32 val,
+			unsigned int was_power, bool was_mem)
+{
+	static const enum vpk_event_type events[] = {
+		VPK_D0, VPK_D1, VPK_D2, VPK_D3
+	};
 	u16 devctl = where == VPK_EXP_POS + PCI_EXP_DEVCTL && size >= 2 ?
 		     val : 0;
 
-	if (fn->config.pm && was_d3 != vpk_function_in_d3(fn)) {
-		if (was_d3 && !fn->config.no_soft_reset)
+	vpk_discard_power(fn, was_power);
+	if (was_power != vpk_function_power(fn)) {
+		if (was_power == 3 && !fn->config.no_soft_reset)
 			memcpy(fn->cfg, fn->reset_cfg, sizeof(fn->cfg));
-		vpk_log(fn->host, was_d3 ? VPK_D0 : VPK_D3, fn->nr, 0, 0);
+		vpk_log(fn->host, events[vpk_function_power(fn)], fn->nr, 0, 0);
 	} else if (was_mem != vpk_function_mem_enabled(fn)) {
 		vpk_log(fn->host, was_mem ? VPK_MEM_OFF : VPK_MEM_ON, fn->nr,
 			0, 0);
@@ -418,7 +449,7 @@ int vpk_function_access(struct vpk_function *fn, int where, int size,
 		.write = write,
 		.val = write ? *val : vpk_cfg_read(fn->cfg, where, size),
 	};
-	bool was_d3 = vpk_function_in_d3(fn);
+	unsigned int was_power = vpk_function_power(fn);
 	bool was_mem = vpk_function_mem_enabled(fn);
 	u32 mask, old;
 	int ret;
@@ -437,6 +468,6 @@ int vpk_function_access(struct vpk_function *fn, int where, int size,
 	mask = vpk_cfg_read(fn->wmask, where, size);
 	old = vpk_cfg_read(fn->cfg, where, size);
 	vpk_cfg_write(fn->cfg, where, size, (old & ~mask) | (*val & mask));
-	vpk_effects(fn, where, size, *val, was_d3, was_mem);
+	vpk_effects(fn, where, size, *val, was_power, was_mem);
 	return PCIBIOS_SUCCESSFUL;
 }

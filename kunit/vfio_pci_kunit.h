@@ -64,8 +64,8 @@ struct vpk_map;
  * @VPK_UNREVOKE: DMABUFs are usable again (tracepoint vfio_pci_unrevoke_bars)
  * @VPK_INVALIDATE: a fake importer was told to let go
  * @VPK_RELEASE: a fake importer has let go
- * @VPK_D0: PMCSR went from D3hot to D0
- * @VPK_D3: PMCSR went from D0 to D3hot
+ * @VPK_D0: PMCSR went to D0
+ * @VPK_D3: PMCSR went to D3hot
  * @VPK_MEM_OFF: PCI_COMMAND_MEMORY was cleared
  * @VPK_MEM_ON: PCI_COMMAND_MEMORY was set
  * @VPK_FLR: function level reset through the PCI Express capability
@@ -74,6 +74,8 @@ struct vpk_map;
  * @VPK_READ: a reader thread's access got through
  * @VPK_SIGBUS: a reader thread's access was refused
  * @VPK_MARK: the test's own mark, see vpk_log()
+ * @VPK_D1: PMCSR went to D1
+ * @VPK_D2: PMCSR went to D2
  */
 enum vpk_event_type {
 	VPK_ZAP		= BIT(0),
@@ -91,6 +93,8 @@ enum vpk_event_type {
 	VPK_READ	= BIT(12),
 	VPK_SIGBUS	= BIT(13),
 	VPK_MARK	= BIT(14),
+	VPK_D1		= BIT(15),
+	VPK_D2		= BIT(16),
 };
 
 /**
@@ -149,6 +153,8 @@ typedef int (*vpk_observer)(const struct vpk_access *access, void *data);
  * @bar_size: size of each BAR, a power of two or 0 for none
  * @bar_64bit: bit n: BAR n is 64 bits wide (it takes BAR n + 1 too)
  * @pm: has the power management capability
+ * @d1: and supports D1
+ * @d2: and supports D2
  * @no_soft_reset: NoSoftRst, D3hot to D0 keeps the configuration
  * @exp: has the PCI Express capability
  * @exp_flr: and it can FLR
@@ -165,6 +171,8 @@ struct vpk_function_config {
 	resource_size_t bar_size[PCI_STD_NUM_BARS];
 	u8 bar_64bit;
 	bool pm;
+	bool d1;
+	bool d2;
 	bool no_soft_reset;
 	bool exp;
 	bool exp_flr;
@@ -403,6 +411,7 @@ void vpk_fail_access(struct kunit *test, struct vpk_function *fn, int where,
 int vpk_function_access(struct vpk_function *fn, int where, int size,
 			bool write, u32 *val);
 void vpk_function_reset(struct vpk_function *fn);
+unsigned int vpk_function_power(const struct vpk_function *fn);
 bool vpk_function_in_d3(const struct vpk_function *fn);
 bool vpk_function_answers(const struct vpk_function *fn);
 int vpk_function_cfg_size(const struct vpk_function *fn);
@@ -537,9 +546,24 @@ struct vpk_importer *vpk_importer_attach(struct kunit *test,
 int vpk_importer_map(struct vpk_importer *importer);
 void vpk_importer_direction(struct vpk_importer *importer,
 			    enum dma_data_direction dir);
+void vpk_importer_unmap(struct vpk_importer *importer);
 bool vpk_importer_mapped(struct vpk_importer *importer);
 void vpk_importer_slow(struct vpk_importer *importer, unsigned int ms);
 struct sg_table *vpk_importer_sgt(struct vpk_importer *importer);
+
+/* bar_writes.c, arch_um.c: what the kernel writes to a BAR */
+void vpk_bar_watch(struct kunit *test, struct vpk_function *fn,
+		   unsigned int bar);
+bool vpk_bar_written(struct vpk_function *fn, unsigned int bar, u64 off,
+		     u32 val);
+
+/* eventfd.c: an eventfd, which a process would make by a system call */
+struct vpk_eventfd;
+struct vpk_eventfd *vpk_eventfd_create(struct kunit *test);
+int vpk_eventfd_lend(struct vpk_eventfd *eventfd);
+void vpk_eventfd_signal(struct vpk_eventfd *eventfd);
+long vpk_ioeventfd(struct vpk_function *fn, unsigned int index, u64 off,
+		   u32 val, struct vpk_eventfd *eventfd);
 
 /* paths.c: what every driver's mappings have to survive */
 const void *vpk_path_gen_params(struct kunit *test, const void *prev,
@@ -676,5 +700,6 @@ static struct kunit_case cases[] = {					\
 int vpk_arch_window(struct resource *window);
 void *vpk_arch_sysdata(void);
 void vpk_arch_quiet(bool on);
+int vpk_arch_eventfd(void);
 
 #endif /* VFIO_PCI_KUNIT_H */

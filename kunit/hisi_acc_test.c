@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * hisi_acc_vfio_pci with its migration operations, unmodified, on a software
+ * function that passes for a VF while the driver is bound, with a PF whose
+ * registers are memory. See drivers.kunitconfig.
+ *
+ * Copyright (C) 2026 The VFIO variant-driver kit authors
+ */
+#include <linux/delay.h>
+#include <linux/hisi_acc_qm.h>
+#include <linux/mman.h>
+#include <linux/vmalloc.h>
+
+#include "vfio_pci_kunit.h"
+
+#define HISI_BAR		2
+#define HISI_BAR_SIZE		SZ_64K
+#define HISI_HIDDEN		(HISI_BAR_SIZE / 2)
+
+static const struct vpk_function_config hisi_pf_config = {
+	.bar_size = { SZ_64K }, .pm = true, .no_soft_reset = true,
+	.exp_flr = true, .vfs = 1, .vf_bar = SZ_64K,
+};
+
+static const struct vpk_function_config hisi_vf_config = {
+	.vendor = PCI_VENDOR_ID_HUAWEI, .device = PCI_DEVICE_ID_HUAWEI_ZIP_VF,
+	.bar_size = { 0, 0, HISI_BAR_SIZE }, .pm = true,
+	.no_soft_reset = true, .exp_flr = true,
+};
+
+/* What the PF's driver would have. */
+struct hisi_pf {
+	struct hisi_qm qm;
+	struct vpk_function *vf;
+	bool resetting_at_flr;
+};
+
+static void hisi_vfree(void *data)
+{
+	vfree(data);
+}
+
+/*
+ * While the driver is bound it looks for the driver of its PF, and for the
+ * number of the VF. It does not afterwards.
+ */
+static void hisi_bind(struct kunit *test, struct hisi_pf *pf,
+		      struct vpk_function *physfn)
+{
+	struct pci_dev *pf_pdev = physfn->pdev;
+	struct pci_dev *pdev = pf->vf->pdev;
+	int ret;
+
+	pf_pdev->driver = hisi_zip_get_pf_driver();
+	pci_set_drvdata(pf_pdev, &pf->qm);
+	pdev->is_virtfn = 1;
+	pdev->physfn = pf_pdev;
+	ret = vpk_try_bind(test, pf->vf, "hisi_acc_vfio_pci");
+	pdev->physfn = NULL;
+	pdev->is_virtfn = 0;
+	pci_set_drvdata(pf_pdev, NULL);
+	pf_pdev->driver = NULL;
+	KUNIT_ASSERT_EQ(test, ret, 0);
+	KUNIT_ASSERT_NOT_NULL_MSG(test, pf->vf->vdev->vdev.mig_ops,
+				  "bound with its plain operations");
+}
+
+/* A VF, open; @pf_ctrl: its migration registers are in the PF's BAR. */
+static struct hisi_pf *hisi_open(struct kunit *test, bool pf_ctrl)
+{
+	struct vpk_host *host = vpk_host_create(test);
+	struct vpk_function *physfn;
+	struct hisi_pf *pf;
+	void *regs;
+
+	pf = kunit_kzalloc(test, sizeof(*pf), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, pf);
+	regs = vzalloc(SZ_2M);
+	KUNIT_ASSERT_NOT_NULL(test, regs);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, hisi_vfree, regs),
+			0);
+	physfn = vpk_function_add(test, host, &hisi_pf_config);
+	pf->vf = vpk_function_add(test, host, &hisi_vf_config);
+	vpk_host_probe(test, host);
+
+	pf->qm.pdev = physfn->pdev;
+	pf->qm.io_base = (void __iomem *)regs;
+	pf->qm.ver = pf_ctrl ? QM_HW_V5 : QM_HW_V3;
+	if (pf_ctrl)
+		writel(QM_MIG_REGION_EN, pf->qm.io_base + QM_MIG_REGION_SEL);
+
+	hisi_bind(test, pf, physfn);
+	vpk_open(test, pf->vf);
+	return pf;
+}
+
+static long hisi_mmap(struct kunit *test, struct vpk_function *fn, u64 off,
+		      size_t len)
+{
+	return vpk_try_mmap(test, fn, VFIO_PCI_INDEX_TO_OFFSET(HISI_BAR) + off,
+			    len, PROT_READ | PROT_WRITE, MAP_SHARED);
+}
+
+/* V2: the migration registers are hidden from each way in. */
+static void hisi_v2_hidden(struct kunit *test)
+{
+	struct vpk_eventfd *eventfd = vpk_eventfd_create(test);
+	struct vpk_function *fn = hisi_open(test, false)->vf;
+	struct vfio_region_info info;
+	u32 val = 0;
+
+	KUNIT_EXPECT_EQ(test, vpk_region_info(fn, HISI_BAR, &info), 0);
+	KUNIT_EXPECT_EQ(test, info.size, HISI_HIDDEN);
+
+	KUNIT_EXPECT_EQ(test, vpk_region_read(fn, HISI_BAR, HISI_HIDDEN - 4,
+					      &val, 4), 4);
+	KUNIT_EXPECT_LT(test, vpk_region_read(fn, HISI_BAR, HISI_HIDDEN, &val,
+					      4), 0);
+	KUNIT_EXPECT_LT(test, vpk_region_write(fn, HISI_BAR, HISI_HIDDEN, &val,
+					       4), 0);
+	KUNIT_EXPECT_EQ(test, hisi_mmap(test, fn, 0, HISI_HIDDEN), 0);
+	KUNIT_EXPECT_LT(test, hisi_mmap(test, fn, HISI_HIDDEN, PAGE_SIZE), 0);
+
+	KUNIT_EXPECT_EQ(test, vpk_ioeventfd(fn, HISI_BAR, HISI_HIDDEN - 4, 1,
+					    eventfd), 0);
+	KUNIT_EXPECT_EQ(test, vpk_ioeventfd(fn, HISI_BAR, HISI_HIDDEN, 1,
+					    eventfd), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vpk_ioeventfd(fn, HISI_BAR, HISI_HIDDEN - 2, 1,
+					    eventfd), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vpk_ioeventfd(fn, HISI_BAR, HISI_BAR_SIZE - 4, 1,
+					    eventfd), -EINVAL);
+}
+
+/* V2: where the PF has the registers, all of the BAR is the user's. */
+static void hisi_v2_nothing_hidden(struct kunit *test)
+{
+	struct vpk_eventfd *eventfd = vpk_eventfd_create(test);
+	struct vpk_function *fn = hisi_open(test, true)->vf;
+	struct vfio_region_info info;
+
+	KUNIT_EXPECT_EQ(test, vpk_region_info(fn, HISI_BAR, &info), 0);
+	KUNIT_EXPECT_EQ(test, info.size, HISI_BAR_SIZE);
+	KUNIT_EXPECT_EQ(test, hisi_mmap(test, fn, 0, HISI_BAR_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, vpk_ioeventfd(fn, HISI_BAR, HISI_BAR_SIZE - 4, 1,
+					    eventfd), 0);
+}
+
+static int hisi_at_flr(const struct vpk_access *access, void *data)
+{
+	struct hisi_pf *pf = data;
+
+	if (access->write && access->where == VPK_EXP_POS + PCI_EXP_DEVCTL &&
+	    access->val & PCI_EXP_DEVCTL_BCR_FLR)
+		pf->resetting_at_flr = test_bit(QM_RESETTING, &pf->qm.misc_ctl);
+	return PCIBIOS_SUCCESSFUL;
+}
+
+/* V7: a reset has the PF's flag, and gives it back; whoever starts it. */
+static void hisi_v7_reset_flag(struct kunit *test)
+{
+	struct hisi_pf *pf = hisi_open(test, false);
+	struct vpk_function *fn = pf->vf;
+
+	KUNIT_EXPECT_FALSE(test, test_bit(QM_RESETTING, &pf->qm.misc_ctl));
+	vpk_observe(fn, hisi_at_flr, pf);
+	KUNIT_EXPECT_EQ(test, vpk_reset(fn), 0);
+	KUNIT_EXPECT_TRUE(test, pf->resetting_at_flr);
+	KUNIT_EXPECT_FALSE(test, test_bit(QM_RESETTING, &pf->qm.misc_ctl));
+
+	pf->resetting_at_flr = false;
+	KUNIT_EXPECT_EQ(test, pci_reset_function(fn->pdev), 0);
+	KUNIT_EXPECT_TRUE(test, pf->resetting_at_flr);
+	KUNIT_EXPECT_FALSE(test, test_bit(QM_RESETTING, &pf->qm.misc_ctl));
+	vpk_observe(fn, NULL, NULL);
+}
+
+static long hisi_do_reset(void *data)
+{
+	struct vpk_function *fn = data;
+
+	return pci_reset_function(fn->pdev);
+}
+
+/* V7: the user goes on while a reset waits for that of another function. */
+static void hisi_v7_waits_unlocked(struct kunit *test)
+{
+	struct hisi_pf *pf = hisi_open(test, false);
+	struct vpk_function *fn = pf->vf;
+	struct vpk_worker *worker;
+	unsigned int resets = fn->resets;
+	struct vpk_map *map;
+
+	map = vpk_map(test, fn, HISI_BAR, 0, PAGE_SIZE);
+	KUNIT_ASSERT_EQ(test, vpk_touch(map, 0), 0);
+	vpk_watch(fn->host, map, 0);
+	vpk_log_clear(fn->host);
+
+	set_bit(QM_RESETTING, &pf->qm.misc_ctl);
+	worker = vpk_worker_start(test, fn->host, hisi_do_reset, fn);
+	vpk_worker_go(worker);
+	fsleep(50 * USEC_PER_MSEC);
+	KUNIT_EXPECT_FALSE(test, vpk_worker_done(worker));
+	KUNIT_EXPECT_FALSE(test, rwsem_is_locked(&fn->vdev->memory_lock));
+	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
+	KUNIT_EXPECT_EQ(test, fn->resets, resets);
+	VPK_EXPECT_ORDER(test, fn->host, "");
+
+	clear_bit(QM_RESETTING, &pf->qm.misc_ctl);
+	KUNIT_EXPECT_EQ(test, vpk_worker_wait(worker), 0);
+	VPK_EXPECT_ORDER(test, fn->host,
+			 "zap revoke mem-off flr mem-on unrevoke");
+	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
+	KUNIT_EXPECT_FALSE(test, test_bit(QM_RESETTING, &pf->qm.misc_ctl));
+}
+
+static struct kunit_case hisi_cases[] = {
+	KUNIT_CASE(hisi_v2_hidden),
+	KUNIT_CASE(hisi_v2_nothing_hidden),
+	KUNIT_CASE(hisi_v7_reset_flag),
+	KUNIT_CASE(hisi_v7_waits_unlocked),
+	{}
+};
+
+static struct kunit_suite hisi_suite = {
+	.name = "vfio-pci-hisi-acc",
+	.init = vpk_case_init,
+	.exit = vpk_case_exit,
+	.test_cases = hisi_cases,
+};
+
+kunit_test_suite(hisi_suite);
