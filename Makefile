@@ -157,7 +157,7 @@ htmldocs: ## build the manual, as a site in build/docs/html
 	@scripts/build-docs
 
 .PHONY: docs-check
-docs-check: ## check the manual's links, commands, names and spelling
+docs-check: ## check the manual's links, commands and names
 	@scripts/gates/check-docs
 
 .PHONY: docs-publish
