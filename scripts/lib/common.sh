@@ -256,6 +256,12 @@ run_logged() {
 	return "$rc"
 }
 
+# counts_of FILE: "P F S" if its last line is "P passed, F failed, S skipped".
+counts_of() {
+	grep . "$1" | tail -n 1 |
+		sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed, \([0-9]*\) skipped$/\1 \2 \3/p' | grep .
+}
+
 # write_atomic FILE: stdin into FILE, all of it or nothing.
 write_atomic() {
 	local tmp=$1.tmp.$$
