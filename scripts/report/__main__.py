@@ -16,6 +16,7 @@ import junit
 import page
 import progress
 import record
+import rules
 import self_test
 import selftests
 import table
@@ -84,6 +85,13 @@ def add_guests(command) -> None:
     sub = command("console", run_console, "print the reports of bugs in a kernel's console; status 1 if there are any")
     sub.add_argument("file", type=Path, metavar="FILE")
     sub.add_argument("--suite", default="", help="the suite that ran, for reports that are known")
+
+
+    sub = command("rules", rules.run, "print the rules of the KUnit cases that failed")
+    sub.add_argument("--right", type=Path, metavar="KTAP", help="print what differs from this run instead")
+    sub.add_argument("--rule", default="", help="with --right: the rule that was broken since")
+    sub.add_argument("ktap", type=Path, metavar="KTAP", help="the console of a KUnit run")
+    sub.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="folder with the cases")
 
 
 def add_others(command) -> None:
