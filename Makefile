@@ -157,7 +157,7 @@ htmldocs: ## build the manual, as a site in build/docs/html
 	@scripts/build-docs
 
 .PHONY: docs-check
-docs-check: ## check the manual's links, commands, names and spelling
+docs-check: ## check the manual's links, commands and names
 	@scripts/gates/check-docs
 
 .PHONY: docs-publish
@@ -166,7 +166,7 @@ docs-publish: ## leave the manual as a folder for any web server: DEST=
 
 .PHONY: bench-docs
 bench-docs: ## put the figures of the last bench into the manual
-	@cd build/bench && cp bench.svg bench.csv tables.rst contention.rst ../../Documentation/cost/
+	@cd build/bench && cp bench.svg bench.csv targets.csv ivshmem.csv huge.csv contention.csv ../../Documentation/cost/
 
 .PHONY: clean
 clean: ## remove results and object files, keep the kernel trees

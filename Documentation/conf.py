@@ -41,7 +41,7 @@ pygments_style = "friendly"
 pygments_dark_style = "monokai"
 smartquotes = False
 # What pages include is no page of its own.
-exclude_patterns = ["_build", "timelines", "ext", "cost/tables.rst", "cost/contention.rst"]
+exclude_patterns = ["_build", "timelines", "ext"]
 
 # What kernel-doc leaves in its output and the C domain of Sphinx does not know.
 c_id_attributes = ["__user", "__iomem", "__counted_by", "__must_check", "__init", "__exit"]

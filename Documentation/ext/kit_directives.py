@@ -122,7 +122,7 @@ class KitTests(KitDirective):
                 body = [self.target(f"kunit-{s.name}"), where,
                         self.listing(s.tests, f"kunit-{s.name}.", f"{s.name}.")]
             else:
-                body = [self.listing(s.tests, f"selftest-{s.name}-")]
+                body = [self.listing(s.tests, f"selftest-{s.name}.")]
             out.append(self.section(s.name, body))
         return out or self.warn(f"no tests of kind {kind}")
 
@@ -173,4 +173,3 @@ def setup(app):
     app.add_directive("kit-patch", KitPatch)
     app.add_directive("kit-mutants", KitMutants)
     app.add_directive("kernel-include", KernelInclude)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

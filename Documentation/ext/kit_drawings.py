@@ -111,4 +111,3 @@ class KitRooms(KitDirective):
 def setup(app):
     app.add_directive("timeline", Timeline)
     app.add_directive("kit-rooms", KitRooms)
-    return {"parallel_read_safe": True, "parallel_write_safe": True}

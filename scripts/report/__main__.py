@@ -12,11 +12,11 @@ from pathlib import Path
 
 import bench
 import console
-import contention
 import junit
 import page
 import progress
 import record
+import rules
 import self_test
 import selftests
 import table
@@ -87,20 +87,26 @@ def add_guests(command) -> None:
     sub.add_argument("--suite", default="", help="the suite that ran, for reports that are known")
 
 
+    sub = command("rules", rules.run, "print the rules of the KUnit cases that failed")
+    sub.add_argument("--right", type=Path, metavar="KTAP", help="print what differs from this run instead")
+    sub.add_argument("--rule", default="", help="with --right: the rule that was broken since")
+    sub.add_argument("ktap", type=Path, metavar="KTAP", help="the console of a KUnit run")
+    sub.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="folder with the cases")
+
+
 def add_others(command) -> None:
     sub = command("timeline", run_timeline, "draw a timeline as SVG")
     sub.add_argument("file", type=Path, metavar="FILE", help="a timeline; with --record, cells.jsonl")
     sub.add_argument("--record", type=Path, metavar="DIR", help="copy a cell of each path to DIR, for the manual")
 
-    sub = command("bench", bench.run, "print and write what make bench has measured")
-    sub.add_argument("dir", type=Path, metavar="DIR", help="folder with results-KERNEL-DRIVER.jsonl")
-    sub.add_argument("--drivers", default="", help="the drivers, in the order of the table")
+    sub = command("bench", bench.run, "judge what make bench has measured, and make tables of it")
+    sub.add_argument("dir", type=Path, metavar="DIR", help="folder with bench.csv")
+    sub.add_argument("--drivers", default="", help="make bench.csv first, of results-KERNEL-DRIVER.jsonl")
     sub.add_argument("--verbose", action="store_true", help="all figures, not only the targets")
 
-    sub = command("contention", contention.run, "print and write what make bench-contention has measured")
+    sub = command("contention", bench.contention, "print and write what make bench-contention has measured")
     sub.add_argument("dir", type=Path, metavar="DIR", help="folder with contention-ROUND-KERNEL.jsonl")
     sub.add_argument("--rounds", type=int, required=True, metavar="N")
-    sub.add_argument("--verbose", action="store_true", help="each round")
 
     sub = command("self-test", self_test.run, "test these reports with results that are made up")
     sub.add_argument("--accept", action="store_true", help="take what they print now for right")

@@ -1,46 +1,42 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Copyright (C) 2026 The VFIO variant-driver kit authors
-"""Report what make bench has measured: the targets, and which are missed; with
---verbose all figures. Writes bench.csv, bench.svg and tables.rst."""
+"""Report what make bench and make bench-contention have measured.
+
+bench.csv has all figures, and everything else is made of it: the targets of
+bench-targets, and for the manual targets.csv and a table for each device."""
 
 import csv
-import io
 import json
 import math
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass
 from pathlib import Path
 
-import bench_svg
-from rst import rst_table, rst_text
-from table import columns, counts, die, paint, wrap, write
+from table import columns, counts, die, paint, wrap
 
-COUNTS = (0, 1, 16, 256, 1024, 4096)
 PLAIN = "vfio-pci"
-# Drivers held to the targets of plain vfio-pci: all their mappings are the core's.
+# Drivers all of whose mappings are the core's: held to the targets of vfio-pci.
 SAME_AS_PLAIN = (PLAIN, "wrapper-vfio-pci")
-DEVICES = {
-    "ivshmem": "ivshmem-plain",
-    "igb": "igb",
-    "huge": "ivshmem-plain with a PUD",
-}
-REVOKE_LAYOUTS = {
-    "pages_touched": "one-page maps",
-    "pages_untouched": "untouched maps",
-    "big_4k": "one map, 4K",
-}
-# What is shown and in which order: operation, layout, words for people.
-ROWS = [line.split(None, 2) for line in
-        Path(__file__).with_name("bench-rows").read_text(encoding="utf-8").splitlines()
-        if line and not line.startswith("#")]
+DEVICES = {"ivshmem": "ivshmem-plain", "igb": "igb", "huge": "ivshmem-plain with a PUD"}
 NOTES = [
-    "Figures are instructions of the guest's CPU, medians, from a run that repeats to the bit. They do "
-    "not show cycles: no cache or TLB miss, no TLB shootdown on other CPUs, no lock that is waited for "
-    "(make bench-contention shows that one as ratios), no bus and no device.",
-    "RESET of drivers other than vfio-pci has a flat difference that is not the core's: the kernel logs "
-    "\"resetting\" and \"reset done\" with the driver's name, 42 instructions a reset for each character "
-    "that it is longer; and their ivshmem-plain has a BAR of twice the size, of which the half is "
-    "theirs: 109 less. \"(net)\" is without what the driver's own .write costs in every config write.",
+    "Figures are instructions of the guest's CPU, medians, from a run that repeats to the bit. "
+    "They do not show cycles: no cache or TLB miss, no TLB shootdown on other CPUs, no lock that "
+    "is waited for (make bench-contention shows that one as ratios), no bus and no device.",
+    "RESET of drivers other than vfio-pci has a flat difference that is not the core's: the kernel "
+    "logs \"resetting\" and \"reset done\" with the driver's name, 42 instructions a reset for each "
+    "character that it is longer; and their ivshmem-plain has a BAR of twice the size, of which "
+    "the half is theirs: 109 less. \"(net)\" is without what the driver's own .write costs.",
 ]
+# What bench.csv has of the result on each kernel.
+VALUES = ("median", "min", "max")
+HEAD = ["device", "driver", "operation", "layout", "n", "unit", "unpatched", "patched",
+        "unpatched_min", "patched_min", "unpatched_max", "patched_max", "samples"]
+
+
+def read_data(name: str) -> list[list[str]]:
+    """The rows of a file beside this one, whose columns are two blanks apart."""
+    lines = Path(__file__).with_name(name).read_text(encoding="utf-8").splitlines()
+    return [re.split(" {2,}", line.strip()) for line in lines if line and not line.startswith("#")]
 
 
 def read_lines(path: Path):
@@ -56,46 +52,110 @@ def read_lines(path: Path):
             die(f"{path}:{number}: not JSON (was the guest stopped?)")
 
 
-class Run:
-    """The results of one driver on one kernel."""
+def write_csv(path: Path, rows: list[list]) -> None:
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
 
-    def __init__(self, path: Path):
-        self.values, self.absent, self.notes = {}, {}, []
-        for r in read_lines(path):
-            kind = r.get("type")
-            where = f"{r.get('driver')} on {r.get('device')}"
-            if kind == "bench":
-                if r["unit"] == "bytes/100":
-                    r.update({k: r[k] / 100 for k in ("median", "min", "max")})
-                self.values[r["device"], r["op"], r["layout"], r["n"]] = r
-            elif kind == "bench-info" and r.get("at_once") and r["device"] != "huge":
-                self.notes.append(f"{where}: its mmap fills the page tables at once: that is in the "
-                                  "figures of mmap and munmap, and no mapping of it is untouched")
-            elif kind == "bench-na":
-                self.absent[r["device"], r["op"], r["layout"]] = r["why"]
-            elif kind == "failed":
-                die(f"{where}: the benchmark failed in the guest ({path})")
-            elif kind == "note":
-                self.notes.append(f"{where}: {r['why']}")
 
-    def get(self, *key):
-        """The median of (device, operation, layout, number); None: not measured."""
-        r = self.values.get(key)
-        return r["median"] if r else None
+# --- from the guests' results to bench.csv
 
-    def counts(self, *key) -> set[int]:
-        return {k[3] for k in self.values if k[:3] == key}
+def read_guest(path: Path, notes: list[str]) -> dict[tuple, dict]:
+    """The results of one driver on one kernel, and what there is to say about them."""
+    values = {}
+    for r in read_lines(path):
+        kind = r.get("type")
+        where = f"{r.get('driver')} on {r.get('device')}"
+        if kind == "bench":
+            if r["unit"] == "bytes/100":
+                r |= {"unit": "bytes", **{k: r[k] / 100 for k in VALUES}}
+            values[r["device"], r["op"], r["layout"], r["n"]] = r
+        elif kind == "bench-info" and r.get("at_once") and r["device"] != "huge":
+            notes.append(f"{where}: its mmap fills the page tables at once: that is in the "
+                         "figures of mmap and munmap, and no mapping of it is untouched")
+        elif kind == "bench-na":
+            notes.append(f"{where}: not measured: {r['op']} {r['layout']}: {r['why']}")
+        elif kind == "failed":
+            die(f"{where}: the benchmark failed in the guest ({path})")
+        elif kind == "note":
+            notes.append(f"{where}: {r['why']}")
+    return values
 
-    def slope(self, *key):
+
+def collect(folder: Path, drivers: list[str]) -> list[str]:
+    """Make bench.csv of the results of all guests."""
+    old = read_guest(folder / f"results-unpatched-{PLAIN}.jsonl", [])
+    rows, notes = [HEAD], []
+    for driver in drivers:
+        new = read_guest(folder / f"results-patched-{driver}.jsonl", notes)
+        for key in dict.fromkeys([*old, *new]):
+            both = old.get(key, {}), new.get(key, {})
+            some = both[1] or both[0]
+            rows.append([key[0], driver, *key[1:], some["unit"],
+                         *(r.get(k, "") for k in VALUES for r in both), some["count"]])
+    write_csv(folder / "bench.csv", rows)
+    return notes
+
+
+# --- bench.csv
+
+class Figures:
+    """What was measured with one driver: the medians on both kernels, None where
+    there is none, of a device, an operation, a layout, and a number of mappings."""
+
+    def __init__(self, driver: str):
+        self.driver = driver
+        self.values: dict[tuple, tuple] = {}
+
+    def pair(self, *key) -> tuple:
+        return self.values.get(key, (None, None))
+
+    def numbers(self, device: str, op: str, layout: str) -> list[int]:
+        return sorted(k[3] for k in self.values if k[:3] == (device, op, layout))
+
+    def slope(self, *key) -> tuple:
         """Per mapping, between the numbers where the fixed cost no longer matters."""
-        points = [(n, self.get(*key, n)) for n in COUNTS if n]
-        points = [p for p in points if p[1] is not None]
-        if len(points) < 2:
-            return None
-        low, high = next((p for p in points if p[0] >= 16), points[0]), points[-1]
-        if low == high:
-            low = points[0]
-        return (high[1] - low[1]) / (high[0] - low[0])
+        out = []
+        for kernel in (0, 1):
+            points = [(n, self.pair(*key, n)[kernel]) for n in self.numbers(*key) if n]
+            points = [p for p in points if p[1] is not None]
+            low = next((p for p in points[:-1] if p[0] >= 16), points[0] if points else None)
+            high = points[-1] if len(points) > 1 else None
+            out.append((high[1] - low[1]) / (high[0] - low[0]) if high else None)
+        return tuple(out)
+
+    def own_write(self, device: str) -> float:
+        """What the driver's own .write costs on its way to the core: it is in every
+        config write, and not the core's."""
+        old, new = self.pair(device, "config_write", "interrupt_line", 0)
+        return 0 if self.driver == PLAIN or None in (old, new) else new - old
+
+    def measure(self, device: str, how: str, operations: str) -> list[tuple]:
+        """(number, unpatched, patched) as a row of bench-targets asks for it."""
+        keys = [(device, *op.split(":")) for op in operations.split("+")]
+        own = self.own_write(device) if how.startswith("net ") else 0
+        how = how.removeprefix("net ")
+        if how == "slope":
+            slope = self.slope(*keys[0])
+            return [] if None in slope else [(0, *slope)]
+        found = []
+        for n in self.numbers(*keys[0]) if how in ("each", "flat") else [int(how)]:
+            old, new = zip(*(self.pair(*key, n) for key in keys))
+            if None not in old + new:
+                found.append((n, sum(old), sum(new) - own))
+        if how == "flat" and found:
+            costs = [new for _, _, new in found]
+            return [(0, min(costs), max(costs))]
+        return found
+
+
+def read_figures(path: Path) -> list[Figures]:
+    out: dict[str, Figures] = {}
+    with open(path, encoding="utf-8", newline="") as file:
+        for r in csv.DictReader(file):
+            figures = out.setdefault(r["driver"], Figures(r["driver"]))
+            figures.values[r["device"], r["operation"], r["layout"], int(r["n"])] = tuple(
+                float(r[kernel]) if r[kernel] else None for kernel in ("unpatched", "patched"))
+    return list(out.values())
 
 
 # --- the targets
@@ -104,239 +164,145 @@ class Run:
 class Target:
     driver: str
     device: str
+    group: str
     what: str
     seen: str
     limit: str
     reached: bool
-    instructions: str
-    group: str
     badness: float          # the higher, the closer to the limit, or beyond it
+    instructions: str
 
 
-@dataclass
-class Comparison:
-    """One driver on one device, on the unpatched kernel and on the patched one."""
-    old: Run
-    new: Run
-    driver: str
-    device: str
-    targets: list[Target] = field(default_factory=list)
-
-    def __post_init__(self):
-        pair = self.both("config_write", "interrupt_line", 0)
-        self.own = pair[1] - pair[0] if self.driver != PLAIN and None not in pair else 0
-        self.mark = " (net)" if self.own else ""
-        self.net_of = f", without the {self.own} of its .write" if self.own else ""
-
-    def both(self, *key):
-        return self.old.get(self.device, *key), self.new.get(self.device, *key)
-
-    def slopes(self, *key):
-        return self.old.slope(self.device, *key), self.new.slope(self.device, *key)
-
-    def add(self, what, seen, limit, reached, pair, group, badness) -> None:
-        self.targets.append(Target(self.driver, self.device, what, seen, limit, reached,
-                                   f"{pair[0]:.6g} -> {pair[1]:.6g}", group or what, badness))
-
-    def ratio(self, what: str, limit: float, pair, group: str = "") -> None:
-        if None not in pair:
-            value = pair[1] / pair[0] if pair[0] else math.inf if pair[1] else 1.0
-            self.add(what, f"x{value:.4f}", f"<= x{limit:g}", value <= limit, pair, group, value)
-
-    def more(self, what: str, limit: int, pair, group: str = "") -> None:
-        if None not in pair:
-            value = pair[1] - pair[0]
-            self.add(what, f"{value:+.0f}", f"<= +{limit}", value <= limit, pair, group, value)
-
-    def judge(self) -> list[Target]:
-        if self.driver in SAME_AS_PLAIN:
-            self.revoke_and_reset()
-            self.mappings()
-            self.unrevoke()
-        else:
-            self.ratio("revoke slope, one-page maps", 1.02, self.slopes("revoke", "pages_touched"),
-                       "revoke slope")
-        return self.targets
-
-    def net(self, *key):
-        """Without what the driver's own .write costs on its way to the core, in every
-        config write: that is not the core's, and shown in a row of its own."""
-        a, b = self.both(*key)
-        return a, None if b is None else b - self.own
-
-    def revoke_and_reset(self) -> None:
-        for layout, name in REVOKE_LAYOUTS.items():
-            self.ratio(f"revoke slope, {name}", 1.005, self.slopes("revoke", layout), "revoke slope")
-            self.more(f"revoke of 1, {name}{self.mark}", 100, self.net("revoke", layout, 1),
-                      f"revoke of one mapping{self.net_of}")
-        self.more(f"revoke of nothing{self.mark}", 50, self.net("revoke", "pages_touched", 0),
-                  f"revoke of nothing{self.net_of}")
-        self.ratio("RESET slope, one-page maps", 1.005, self.slopes("reset", "pages_touched"), "RESET slope")
-        if self.driver == PLAIN:        # see NOTES
-            self.more("RESET, 1 mapping", 100, self.both("reset", "pages_touched", 1))
-
-    def mappings(self) -> None:
-        for layout in ("4k", "page_vmas", "pmd", "pud"):
-            for n in self.new.counts(self.device, "fault", layout):
-                self.ratio(f"fault, {layout}", 1.01, self.both("fault", layout, n), "fault")
-        for layout in ("page", "page_with_4096", "bar"):
-            for n in self.old.counts(self.device, "mmap", layout):
-                m, u = self.both("mmap", layout, n), self.both("munmap", layout, n)
-                if None not in m + u:
-                    self.ratio(f"mmap + munmap, {layout}", 1.03, (m[0] + u[0], m[1] + u[1]), "mmap + munmap")
-        slab = self.both("memory_slab", "page", 4096)
-        tables = self.both("memory_page_tables", "page_touched", 4096)
-        self.ratio("slab per mapping", 1.02, slab, "memory per mapping")
-        if None not in slab + tables:
-            self.ratio("all memory per mapping", 1.02, (slab[0] + tables[0], slab[1] + tables[1]),
-                       "memory per mapping")
-
-    def unrevoke(self) -> None:
-        costs = []
-        for n in COUNTS:
-            pair = self.net("unrevoke", "pages_touched", n)
-            self.ratio(f"unrevoke, {n} maps{self.mark}", 1.01, pair, f"unrevoke{self.net_of}")
-            costs += [pair[1]] if pair[1] is not None else []
-        if costs:
-            self.ratio("unrevoke, most against fewest maps", 1.01, (min(costs), max(costs)))
-
-
-def judge(old: Run, runs: dict[str, Run]) -> list[Target]:
-    return [t for driver, new in runs.items() for device in DEVICES
-            if any(k[0] == device for k in new.values)
-            for t in Comparison(old, new, driver, device).judge()]
+def judge(figures: Figures, device: str) -> list[Target]:
+    kinds = ["other"] if figures.driver not in SAME_AS_PLAIN else ["same"]
+    kinds += ["plain"] if figures.driver == PLAIN else []
+    out = []
+    for kind, how, operations, limit, group, *words in read_data("bench-targets"):
+        for n, old, new in figures.measure(device, how, operations) if kind in kinds else []:
+            if limit[0] == "x":
+                value = new / old if old else math.inf if new else 1.0
+                seen = f"x{value:.4f}"
+            else:
+                value = new - old
+                seen = f"{value:+.0f}"
+            what = ", ".join([group, *words]).format(n=n)
+            if how.startswith("net") and figures.own_write(device):
+                what += " (net)"
+            out.append(Target(figures.driver, device, group, what, seen, f"<= {limit}",
+                              value <= float(limit[1:]), value, f"{old:.6g} -> {new:.6g}"))
+    return out
 
 
 def worst(targets: list[Target]) -> list[Target]:
     """One of each driver and group: the closest to its limit, or beyond it."""
     out: dict[tuple, Target] = {}
     for t in targets:
-        key = t.driver, t.group, t.limit
+        key = t.driver, t.group
         if key not in out or t.badness > out[key].badness:
             out[key] = t
     return list(out.values())
 
 
-# --- tables
-
-@dataclass
-class Figure:
-    """One operation on both kernels."""
-    what: str
-    old: float | None
-    new: float | None
-    other_size: bool = False    # a region of another size: not to be compared
-
-    def __str__(self) -> str:
-        ratio = f" (x{self.new / self.old:.4f})" if self.old and self.new is not None else ""
-        return "none" if self.new is None or self.other_size else number(self.new) + ratio
+def target_table(targets: list[Target]) -> list[list[str]]:
+    return [["", "driver", "device", "what", "is", "target"]] + [
+        ["ok" if t.reached else "FAIL", t.driver.removesuffix("-vfio-pci"), t.device, t.what,
+         t.seen, t.limit] for t in targets]
 
 
-def number(value) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.1f}" if isinstance(value, float) and value != int(value) else f"{int(value)}"
+# --- all figures of a device
+
+def number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def figures(old: Run, new: Run, device: str):
-    for op, layout, words in ROWS:
-        both = old.counts(device, op, layout), new.counts(device, op, layout)
-        # A region of another size has other counts for the same thing.
-        if "{n}" not in words and len(both[0] | both[1]) > 1:
-            pair = [next((v for n in sorted(c) if (v := run.get(device, op, layout, n)) is not None), None)
-                    for run, c in zip((old, new), both)]
-            yield Figure(words, *pair, other_size=True)
-            continue
-        for n in sorted(both[0] | both[1]):
-            yield Figure(words.format(n=n), old.get(device, op, layout, n), new.get(device, op, layout, n))
-    for op, layout in [*(("revoke", layout) for layout in REVOKE_LAYOUTS), ("reset", "pages_touched")]:
-        pair = old.slope(device, op, layout), new.slope(device, op, layout)
-        if None not in pair:
-            name = "RESET" if op == "reset" else op
-            yield Figure(f"slope of {name}, {REVOKE_LAYOUTS[layout]}", *(round(x, 2) for x in pair))
+def device_rows(figures: Figures, device: str):
+    """Words, and the figures on both kernels. What a kernel has for another number
+    only, because the region has another size, is not to be compared."""
+    for op, layout, words in read_data("bench-rows"):
+        key = device, op, layout
+        if op.startswith("slope of "):
+            rows = [(0, *figures.slope(device, op.removeprefix("slope of "), layout))]
+            rows = [row for row in rows if None not in row]
+        else:
+            rows = [(n, *figures.pair(*key, n)) for n in figures.numbers(*key)]
+            if "{n}" not in words and any(old is not None for _, old, _ in rows):
+                rows = [row for row in rows if row[1] is not None]
+        yield from ((words.format(n=n), old, new) for n, old, new in rows)
 
 
-def device_table(old: Run, runs: dict[str, Run], device: str) -> list[list[str]]:
-    """All figures of a device, a column a driver, the head first."""
-    by_driver = [{f.what: f for f in figures(old, new, device)} for new in runs.values()]
-    rows = [["operation", f"{PLAIN}, unpatched", *(f"{d}, patched" for d in runs)]]
-    for what in dict.fromkeys(w for found in by_driver for w in found):
-        some = [found.get(what) for found in by_driver]
-        rows.append([what, number(next(f for f in some if f).old), *(str(f or "none") for f in some)])
+def device_table(everything: list[Figures], device: str) -> list[list[str]]:
+    """A row an operation, a column a driver, the head first."""
+    tables = [{words: pair for words, *pair in device_rows(f, device)} for f in everything]
+    rows = [["operation", f"{PLAIN}, unpatched", *(f"{f.driver}, patched" for f in everything)]]
+    for words in dict.fromkeys(w for table in tables for w in table):
+        cells, unpatched = [], None
+        for old, new in (table.get(words, (None, None)) for table in tables):
+            unpatched = old if unpatched is None else unpatched
+            cells.append(number(new) + (f" (x{new / old:.4f})" if old and new is not None else ""))
+        rows.append([words, number(unpatched), *cells])
     return rows
 
 
-def all_figures(old: Run, runs: dict[str, Run]) -> list[str]:
-    lines = []
-    for device, words in DEVICES.items():
-        rows = device_table(old, runs, device)
-        if len(rows) > 1:
-            lines += [f"instructions on {words}", "", *columns(rows, set(range(1, len(rows[0])))), ""]
-    for driver, new in runs.items():
-        lines += [f"{driver} on {device}: not measured: {op} {layout}: {why}"
-                  for (device, op, layout), why in new.absent.items()]
-        lines += new.notes
-    return [*lines, ""]
-
-
-def target_table(targets: list[Target]) -> list[str]:
-    return columns([["", "driver", "device", "what", "is", "target"]] +
-                   [["ok" if t.reached else "FAIL", t.driver.removesuffix("-vfio-pci"), t.device, t.what, t.seen, t.limit]
-                    for t in targets], {4, 5})
-
-
-def csv_text(old: Run, runs: dict[str, Run]) -> str:
-    out = io.StringIO()
-    w = csv.writer(out, lineterminator="\n")
-    w.writerow(["device", "driver", "operation", "layout", "n", "unit", "unpatched", "patched", "ratio",
-                "difference", "unpatched_min", "unpatched_max", "patched_min", "patched_max", "samples"])
-    for driver, new in runs.items():
-        for key in dict.fromkeys([*old.values, *new.values]):
-            a, b = old.values.get(key), new.values.get(key)
-            some = b or a
-            w.writerow([key[0], driver, *key[1:], "bytes" if some["unit"] == "bytes/100" else "instructions",
-                        a["median"] if a else "", b["median"] if b else "",
-                        f"{b['median'] / a['median']:.6f}" if a and b and a["median"] else "",
-                        b["median"] - a["median"] if a and b else "",
-                        *((r[k] if r else "") for r in (a, b) for k in ("min", "max")), some["count"]])
-    return out.getvalue()
-
-
-def manual_tables(old: Run, runs: dict[str, Run], targets: list[Target]) -> list[list[str]]:
-    rows = [["driver, patched", "what", "against unpatched", "target", "reached"]]
-    rows += [[t.driver, t.group, t.seen, t.limit, "yes" if t.reached else "**no**"] for t in worst(targets)]
-    # igb is as ivshmem-plain; all of it is in bench.csv.
-    return [rst_table("Targets: the worst of all devices, numbers and layouts", rows)] + \
-        [rst_table(f"Instructions on {DEVICES[d]}", table) for d in ("ivshmem", "huge")
-         if len(table := device_table(old, runs, d)) > 1]
-
-
-# --- the command
+# --- the commands
 
 def run(args) -> int:
     if not args.dir.is_dir():
         die(f"no folder {args.dir}")
-    drivers = args.drivers.split()
-    if not drivers:
-        names = (p.stem.removeprefix("results-patched-") for p in args.dir.glob("results-patched-*.jsonl"))
-        drivers = sorted(names, key=lambda n: (n != PLAIN, n not in bench_svg.COLOURS, n))
-    old = Run(args.dir / f"results-unpatched-{PLAIN}.jsonl")
-    runs = {d: Run(args.dir / f"results-patched-{d}.jsonl") for d in drivers}
-    targets = judge(old, runs)
+    # Without results of guests, of a bench.csv that was made before.
+    notes = collect(args.dir, args.drivers.split()) if args.drivers else []
+    everything = read_figures(args.dir / "bench.csv")
+    targets = [t for f in everything for device in DEVICES for t in judge(f, device)]
     if not targets:
         die("nothing was compared")
     missed = [t for t in targets if not t.reached]
-    write(args.dir / "bench.csv", csv_text(old, runs))
-    write(args.dir / "bench.svg", bench_svg.picture(old, runs, DEVICES["ivshmem"]))
-    write(args.dir / "tables.rst", rst_text("make bench", manual_tables(old, runs, targets)))
-    lines = all_figures(old, runs) if args.verbose else []
+    write_csv(args.dir / "targets.csv", target_table(worst(targets)))
+    lines = []
+    for device, words in DEVICES.items():
+        rows = device_table(everything, device)
+        write_csv(args.dir / f"{device}.csv", rows)
+        if args.verbose and len(rows) > 1:
+            lines += [f"instructions on {words}", "", *columns(rows, set(range(1, len(rows[0])))), ""]
+    if args.verbose:
+        lines += [*notes, ""]
     lines += ["The worst of each target, patched against unpatched:", "",
-              *target_table(targets if args.verbose else worst(targets)), ""]
+              *columns(target_table(targets if args.verbose else worst(targets)), {4, 5}), ""]
     for t in missed:
         lines += [paint("FAIL") + f"  {t.driver} on {t.device}: {t.what}",
                   f"      {t.seen}, target {t.limit}: {t.instructions} instructions", ""]
-    for text in NOTES[:1 + (len(runs) > 1)]:
+    for text in NOTES[:1 + (len(everything) > 1)]:
         lines += [*wrap(text, ""), ""]
-    lines.append(f"{args.dir}/: bench.csv, bench.svg, tables.rst; all figures: V=1")
+    lines.append(f"{args.dir}/: bench.csv; all figures: V=1")
     print("\n".join([*lines, counts(len(targets) - len(missed), len(missed), 0)]))
     return 1 if missed else 0
+
+
+def rates(path: Path) -> dict[tuple, float]:
+    """What one guest did, by the number of its CPUs."""
+    out = {}
+    for r in (r for r in read_lines(path) if r.get("type") == "contention"):
+        cpus = r["cpus"]
+        out[cpus, "revocations a second"] = r["revokes"] / r["seconds"]
+        out[cpus, "faults a second"] = r["faults"] / r["seconds"]
+        out[cpus, "faults for each revocation"] = r["faults"] / max(r["revokes"], 1)
+        out[cpus, "median time of a revocation"] = r["revoke_ns"]
+    return out or die(f"{path} has no results")
+
+
+def contention(args) -> int:
+    """The patched kernel against the unpatched one, in pairs of guests."""
+    ratios: dict[tuple, list[float]] = {}
+    for i in range(1, args.rounds + 1):
+        new = rates(args.dir / f"contention-{i}-patched.jsonl")
+        for key, old in rates(args.dir / f"contention-{i}-unpatched.jsonl").items():
+            ratios.setdefault(key, []).append(new[key] / old if old else math.nan)
+    rows = [["CPUs", "patched against unpatched", "median", "least", "most"]]
+    for key, values in sorted(ratios.items(), key=lambda item: item[0][0]):
+        values.sort()
+        shown = (values[len(values) // 2], values[0], values[-1])
+        rows.append([*key, *(f"x{x:.3f}" for x in shown)])
+    write_csv(args.dir / "contention.csv", rows)
+    print("\n".join([*columns(rows, {0, 2, 3, 4}), "", *wrap(
+        f"{args.rounds} pairs of guests. One CPU revokes, each other faults; on one CPU both. All "
+        "CPUs of the guest are one thread of the host, in real time: only ratios mean something, "
+        "and none that is within its spread of 1.", ""), f"{args.dir}/: contention.csv"]))
+    return 0

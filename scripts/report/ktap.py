@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 RESULT = re.compile(r"(not )?ok (\d+)\s*(?:- )?(.*?)(?:\s+#\s*(SKIP|XFAIL|TODO)\b:?\s*(.*))?$", re.I)
+SUBTEST = "# Subtest: "
 PLAN = re.compile(r"1\.\.(\d+)(?:\s*#\s*SKIP\s*(.*))?$")
 
 
@@ -40,7 +41,7 @@ class Program:
     def count(self, status: str) -> int:
         return sum(t.status == status for t in self.tests)
 
-    def ended_badly(self, skipped: bool) -> str:
+    def ended_badly(self) -> str:
         """Why its end is a failure by itself; empty if it is none."""
         how, last = self.how, "; ".join(comments(self.lines)[-3:])
         if how is None:
@@ -53,7 +54,7 @@ class Program:
             return f"{len(self.tests)} of {self.planned} tests ran" + (f"; {last}" if last else "")
         if how.get("status", "0") not in ("0", "4") and not self.count("fail"):
             return f"exit status {how['status']}: {last}"
-        return "" if self.tests or skipped else "no test ran"
+        return "" if self.tests else "no test ran"
 
 
 @dataclass
@@ -92,86 +93,64 @@ def result(line: str, said: list[str]) -> Test | None:
     return Test(m[3] or f"test {m[2]}", "ok")
 
 
-class Reader:
-    """results.ktap, line by line."""
-
-    def __init__(self) -> None:
-        self.guest = Guest()
-        self.program: Program | None = None
-        self.said: list[str] = []       # since the last result of the program
-        self.why = self.skip = ""
-        self.how: dict[str, str] | None = None
-
-    def nested(self, line: str) -> None:
-        if line.startswith("# Subtest: "):
-            self.program = Program(line.removeprefix("# Subtest: "))
-            self.guest.programs.append(self.program)
-            self.said, self.how, self.skip = [], None, ""
-            return
-        program = self.program
-        if not program or line.startswith(("KTAP version", "TAP version")):
-            return
+def program(lines: list[str], how: dict[str, str] | None, end: Test | None) -> Program:
+    """A program of its lines, how it ended, and the result of it as a whole; None if the
+    file ends before."""
+    out, said, skip = Program(lines[0].removeprefix(SUBTEST), how=how), [], ""
+    for line in lines[1:]:
+        if line.startswith(("KTAP version", "TAP version")):
+            continue
         if line.startswith("# kit: suite "):
             words = pairs(line.removeprefix("# kit: "))
-            program.suite, program.driver, program.device = (
+            out.suite, out.driver, out.device = (
                 words.get(k, "") for k in ("suite", "driver", "device"))
-            return
-        program.lines.append(line)
-        plan = PLAN.match(line)
-        test = result(line, self.said)
-        if plan:
-            program.planned, self.skip = int(plan[1]), plan[2] or ""
-        elif test:
-            program.tests.append(test)
-            self.said = []
+            continue
+        out.lines.append(line)
+        if plan := PLAN.match(line):
+            out.planned, skip = int(plan[1]), plan[2] or ""
+        elif test := result(line, said):
+            out.tests.append(test)
+            said = []
         else:
-            self.said.append(line)
-
-    def outer(self, line: str) -> None:
-        if line.startswith("# kit: why "):
-            self.why = line.removeprefix("# kit: why ")
-        elif line.startswith("# kit: guest "):
-            words = line.removeprefix("# kit: guest ").split(" ", 1)
-            self.guest.off |= words[0] == "off"
-            self.guest.kernel = pairs(words[1] if len(words) > 1 else "").get("kernel") or self.guest.kernel
-        elif line.startswith("# kit: seconds "):
-            self.how = pairs(line.removeprefix("# kit: "))
-        elif test := result(line, []):
-            self.parent(test)
-
-    def parent(self, test: Test) -> None:
-        """The result of a program as a whole, or of a device that was bound."""
-        program, self.program = self.program, None
-        if not program:
-            self.guest.binds.append(Test(test.name, test.status, test.why or self.why))
-            self.why = ""
-            return
-        program.how = self.how
-        if test.status == "skip" and not program.tests:
-            why = self.skip or test.why or "; ".join(comments(program.lines)[-2:])
-            program.tests.append(Test("all", "skip", why))
-        self.end(program)
-        if test.status == "fail" and not program.count("fail"):
-            program.tests.append(Test(test.name, "fail", "; ".join(comments(program.lines)[-3:])))
-
-    def end(self, program: Program) -> None:
-        bad = program.ended_badly(any(t.status == "skip" for t in program.tests))
-        if bad:
-            program.tests.append(Test("the program comes to its end", "fail", bad))
+            said.append(line)
+    words = comments(out.lines)
+    if end and end.status == "skip" and not out.tests:
+        out.tests.append(Test("all", "skip", skip or end.why or "; ".join(words[-2:])))
+    if bad := out.ended_badly():
+        out.tests.append(Test("the program comes to its end", "fail", bad))
+    if end and end.status == "fail" and not out.count("fail"):
+        out.tests.append(Test(end.name, "fail", "; ".join(words[-3:])))
+    return out
 
 
 def read(path: Path) -> Guest:
     """What a guest did; the one that is not there did nothing."""
-    reader = Reader()
+    guest, block, why, how = Guest(), [], "", None
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
-        return reader.guest
+        return guest
     for line in text.splitlines():
-        if line.startswith("  "):
-            reader.nested(line[2:])
-        else:
-            reader.outer(line)
-    if reader.program:      # the file ends in the middle of it
-        reader.end(reader.program)
-    return reader.guest
+        if line.startswith(f"  {SUBTEST}"):
+            if block:
+                guest.programs.append(program(block, None, None))
+            block = [line.strip()]
+        elif line.startswith("  "):
+            block += [line[2:]] if block else []
+        elif line.startswith("# kit: why "):
+            why = line.removeprefix("# kit: why ")
+        elif line.startswith("# kit: guest "):
+            what, _, words = line.removeprefix("# kit: guest ").partition(" ")
+            guest.off |= what == "off"
+            guest.kernel = pairs(words).get("kernel") or guest.kernel
+        elif line.startswith("# kit: seconds "):
+            how = pairs(line.removeprefix("# kit: "))
+        elif test := result(line, []):
+            if block:
+                guest.programs.append(program(block, how, test))
+            else:           # a device that was bound
+                guest.binds.append(Test(test.name, test.status, test.why or why))
+            block, why, how = [], "", None
+    if block:               # the file ends in the middle of it
+        guest.programs.append(program(block, None, None))
+    return guest

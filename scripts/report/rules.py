@@ -1,26 +1,12 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-only
+# Copyright (C) 2026 The VFIO variant-driver kit authors
 """Say which rules of the contract the KUnit cases that failed stand for.
 
-usage: rules.py KTAP FOLDER...
-       rules.py --rule RULE --right KTAP KTAP FOLDER...
+The comment above a case begins with its rules ("V2, C4: the driver has ...")."""
 
-KTAP is the console of a KUnit run; the C files in the folders have the cases. The
-comment above a case begins with its rules ("V2, C4: the driver has ..."). Prints
-a line for each case that failed: its rules, its name, and the comment.
-
-With --right, the console of a run in which all was right, and the RULE that was
-broken since: one line on what tells the two runs apart, the cases for that rule
-first. Nothing if they are the same.
-
-Exit status: 0.
-"""
-
-import argparse
-import pathlib
 import re
-import sys
 from collections import Counter
+from pathlib import Path
 
 RESULT = re.compile(r"^ *(not )?ok \d+ (\S+)(.*# SKIP)?", re.M)
 FAILED = re.compile(r"^ {4}not ok \d+ (\w+)", re.M)
@@ -28,23 +14,23 @@ CASE = re.compile(r"/\*((?:[^*]|\*(?!/))*)\*/\s*(?:static )?void (\w+)\(struct k
 RULES = re.compile(r"([CV]\d+(?:, [CV]\d+)*): ")
 
 
-def read(path):
+def read(path: Path) -> str:
     """A console: not all of its bytes need be text."""
-    return pathlib.Path(path).read_text(encoding="utf-8", errors="replace")
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
-def cases(folders):
+def cases(folders: list[Path]) -> dict[str, str]:
     """The comment of each case: {name: text on one line}."""
     found = {}
     for folder in folders:
-        for path in sorted(pathlib.Path(folder).rglob("*.c")):
+        for path in sorted(folder.rglob("*.c")):
             for comment, name in CASE.findall(read(path)):
                 lines = (line.strip(" *\t") for line in comment.splitlines())
                 found.setdefault(name, " ".join(filter(None, lines)))
     return found
 
 
-def broken(log, folders):
+def broken(log: str, folders: list[Path]):
     """(rules, case, text) for each case that failed, in the order of the log."""
     comments = cases(folders)
     for name in dict.fromkeys(FAILED.findall(log)):
@@ -53,8 +39,9 @@ def broken(log, folders):
         yield (match[1] if match else "-", name, text[match.end():] if match else text)
 
 
-def difference(log, right, rule, folders):
-    """What tells the run from the right one, in a few words."""
+def difference(log: str, right: str, rule: str, folders: list[Path]) -> str:
+    """What tells the run from the right one, in a few words: the cases for the rule that
+    was broken first. Nothing if they are the same."""
     failed = sorted(broken(log, folders), key=lambda case: rule not in case[0].split(", "))
     if failed:
         words = ", ".join(name for _, name, _ in failed[:3])
@@ -69,23 +56,12 @@ def difference(log, right, rule, folders):
     return ""
 
 
-def main():
-    """Print what failed, or what differs."""
-    if "--help" in sys.argv:
-        print(__doc__.strip())
-        return
-    parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--rule")
-    parser.add_argument("--right")
-    parser.add_argument("ktap")
-    parser.add_argument("folders", nargs="+")
-    args = parser.parse_args()
+def run(args) -> int:
+    """A line for each case that failed; with --right, one on what differs."""
+    log = read(args.ktap)
     if args.right:
-        print(difference(read(args.ktap), read(args.right), args.rule, args.folders))
-        return
-    for rules, name, text in broken(read(args.ktap), args.folders):
+        print(difference(log, read(args.right), args.rule, args.folders))
+        return 0
+    for rules, name, text in broken(log, args.folders):
         print(f"  {rules:8} {name}: {text}")
-
-
-if __name__ == "__main__":
-    main()
+    return 0

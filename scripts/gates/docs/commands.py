@@ -119,8 +119,3 @@ def check(docs: Path, tree: Path) -> tuple[list[str], int]:
     problems = [] if targets() else ["make help lists no target"]
     problems += [f"{where}: '{command}': {why}" for where, command in found if (why := wrong(command, tree))]
     return problems, len(found)
-
-
-def check_help() -> tuple[list[str], int]:
-    return [f"{p.relative_to(ROOT)} --help: no usage, or it fails" for p in programs()
-            if not re.search(r"(?im)^\s*usage:", help_of(p))], len(programs())
