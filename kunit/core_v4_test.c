@@ -9,6 +9,8 @@
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
 #include <linux/delay.h>
+#include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
@@ -457,8 +459,10 @@ static void vpk_v4_helper_killed(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
 	struct vpk_function *fn = vpk_v4_device(test, &v4);
-	struct vpk_map *map;
+	struct file *file = get_file(fn->device);
 	struct vpk_v4_user *user;
+	struct vpk_map *map;
+	long refs;
 
 	map = vpk_map(test, fn, 0, 0, PAGE_SIZE);
 	user = vpk_v4_user_start(test, &v4);
@@ -468,9 +472,14 @@ static void vpk_v4_helper_killed(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, vpk_pte_present(fn->host->mm, user->addr));
 	vm_munmap(user->addr, 2 * PAGE_SIZE);
 	vpk_unmap(map);
+	/* The function's, and ours. */
+	refs = vpk_file_refs(file);
+	KUNIT_EXPECT_EQ_MSG(test, refs, 2,
+			    "a killed task has left a reference to the device");
+	for (; refs > 1; refs--)
+		fput(file);
 	vpk_close(fn);
-	KUNIT_EXPECT_TRUE_MSG(test, vpk_wait_open_count(fn, 0),
-			      "a killed task has left a reference to the device");
+	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
 }
 
 static struct kunit_case vpk_v4_cases[] = {
