@@ -7,6 +7,8 @@
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
 #include <linux/delay.h>
+#include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/mm.h>
 
 #include "vfio_pci_kunit.h"
@@ -203,30 +205,51 @@ static void c2_final_killed(struct kunit *test)
 
 /*
  * Everything that the fault came from goes away while it waits: the mapping,
- * and the last file descriptor. The device stays open for as long.
+ * and the last file descriptor. The device stays open for as long, and no
+ * longer.
  */
 static void c2_device_pinned(struct kunit *test)
 {
 	struct vpk_map *map = vpk_retry_map(test);
 	struct vpk_faulter *faulter = vpk_faulter_start(test, map, VPK_FAULT_RETRY);
 	struct vpk_function *fn = map->fn;
+	struct file *file = get_file(fn->device);
 	struct vpk_lock_holder *holder;
+	bool pinned, locked;
+	long refs;
 
 	holder = vpk_hold_memory_lock(test, fn, true);
 	vpk_faulter_go(test, faulter);
-	KUNIT_ASSERT_TRUE_MSG(test, vpk_mmap_lock_free(faulter->mm),
-			      "the fault keeps mmap_lock while it waits");
-	vpk_unmap(map);
-	vpk_close(fn);
-	msleep(100);
-	KUNIT_EXPECT_TRUE_MSG(test, vpk_wait_open_count(fn, 1),
-			      "the device closed under a fault that waits");
+	locked = !vpk_mmap_lock_free(faulter->mm);
+	KUNIT_EXPECT_FALSE_MSG(test, locked,
+			       "the fault keeps mmap_lock while it waits");
+	if (!locked)
+		vpk_unmap(map);
+	/* That of the function, ours, and the fault's. */
+	pinned = !locked && vpk_file_refs(file) == 3;
+	KUNIT_EXPECT_TRUE_MSG(test, pinned,
+			      "nothing keeps the device open under a fault that waits");
+	if (pinned) {
+		/* Only the fault's is left. */
+		vpk_close(fn);
+		fput(file);
+		KUNIT_EXPECT_EQ(test, vpk_file_refs(file), 1);
+		get_file(file);
+	}
 	KUNIT_EXPECT_FALSE(test, vpk_faulter_done(faulter, 10));
 	vpk_drop_memory_lock(holder);
 	KUNIT_EXPECT_TRUE(test, vpk_faulter_done(faulter, 10000));
-	KUNIT_EXPECT_EQ(test, faulter->result, -EFAULT);
-	KUNIT_EXPECT_TRUE_MSG(test, vpk_wait_open_count(fn, 0),
-			      "the fault has left a reference to the device");
+	if (!locked)
+		KUNIT_EXPECT_EQ(test, faulter->result, -EFAULT);
+
+	/* A reference that was left would keep unbind waiting for ever. */
+	refs = vpk_file_refs(file) - !!fn->device - locked;
+	KUNIT_EXPECT_EQ_MSG(test, refs, 1,
+			    "the fault has left a reference to the device");
+	for (; refs > 0; refs--)
+		fput(file);
+	if (pinned)
+		KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
 }
 
 /*

@@ -9,6 +9,8 @@
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
 #include <linux/delay.h>
+#include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
@@ -202,22 +204,6 @@ static void v4_helper_memory_disabled(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
 }
 
-/* It does not wait for a taken memory_lock, but leaves the work to .fault. */
-static void v4_helper_trylock(struct kunit *test)
-{
-	struct vpk_v4 v4 = {};
-	struct vpk_function *fn = vpk_v4_device(test, &v4);
-	struct vpk_lock_holder *holder;
-	struct vpk_map *map;
-
-	map = vpk_v4_map(test, &v4);
-	holder = vpk_hold_memory_lock(test, fn, true);
-	vpk_as_user_end();
-	vpk_drop_memory_lock(holder);
-	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
-	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
-}
-
 /* If the VMA is gone when the task work runs, it populates nothing. */
 static void v4_helper_unmapped(struct kunit *test)
 {
@@ -407,6 +393,30 @@ static struct vpk_v4_user *vpk_v4_user_start(struct kunit *test,
 	return user;
 }
 
+/* memory_lock is taken: it is left to .fault, and nobody waits. */
+static void vpk_v4_helper_trylock(struct kunit *test)
+{
+	struct vpk_v4 v4 = {};
+	struct vpk_function *fn = vpk_v4_device(test, &v4);
+	struct vpk_lock_holder *holder;
+	struct vpk_v4_user *user;
+	struct vpk_map *map;
+	bool returned;
+
+	map = vpk_map(test, fn, 0, 0, PAGE_SIZE);
+	user = vpk_v4_user_start(test, &v4);
+	holder = vpk_hold_memory_lock(test, fn, true);
+	complete_all(&user->go);
+	returned = wait_for_completion_timeout(&user->done, HZ);
+	vpk_drop_memory_lock(holder);
+	kunit_release_action(test, vpk_v4_user_stop, user);
+	KUNIT_EXPECT_TRUE_MSG(test, returned, "the helper waits for memory_lock");
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(user->addr));
+	KUNIT_EXPECT_FALSE(test, vpk_pte_present(fn->host->mm, user->addr));
+	map->addr = user->addr;
+	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
+}
+
 /*
  * Four would wait for each other: the task work for a fault that holds
  * mmap_lock; the fault, which may not be started again, for a reset that has
@@ -444,9 +454,10 @@ static void v4_helper_no_cycle(struct kunit *test)
 		mmap_read_unlock(mm);
 
 	/* What only SIGKILL would end. */
-	kunit_release_action(test, vpk_v4_user_stop, user);
+	send_sig(SIGKILL, user->task, 1);
 	vpk_drop_memory_lock(copying);
 	vpk_drop_memory_lock(reset);
+	kunit_release_action(test, vpk_v4_user_stop, user);
 	KUNIT_EXPECT_TRUE(test, vpk_faulter_done(faulter, 10000));
 	KUNIT_EXPECT_EQ(test, faulter->result, 0);
 	KUNIT_EXPECT_FALSE(test, IS_ERR_VALUE(user->addr));
@@ -457,8 +468,10 @@ static void v4_helper_killed(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
 	struct vpk_function *fn = vpk_v4_device(test, &v4);
-	struct vpk_map *map;
+	struct file *file = get_file(fn->device);
 	struct vpk_v4_user *user;
+	struct vpk_map *map;
+	long refs;
 
 	map = vpk_map(test, fn, 0, 0, PAGE_SIZE);
 	user = vpk_v4_user_start(test, &v4);
@@ -468,9 +481,14 @@ static void v4_helper_killed(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, vpk_pte_present(fn->host->mm, user->addr));
 	vm_munmap(user->addr, 2 * PAGE_SIZE);
 	vpk_unmap(map);
+	/* The function's, and ours. */
+	refs = vpk_file_refs(file);
+	KUNIT_EXPECT_EQ_MSG(test, refs, 2,
+			    "a killed task has left a reference to the device");
+	for (; refs > 1; refs--)
+		fput(file);
 	vpk_close(fn);
-	KUNIT_EXPECT_TRUE_MSG(test, vpk_wait_open_count(fn, 0),
-			      "a killed task has left a reference to the device");
+	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
 }
 
 static struct kunit_case vpk_v4_cases[] = {

@@ -6,6 +6,8 @@
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
+#include <linux/file.h>
+#include <linux/fs.h>
 #include <linux/mm.h>
 
 #include "vfio_pci_kunit.h"
@@ -85,6 +87,8 @@ static void v8_left_alone(struct kunit *test)
 	struct vpk_map *map, *again;
 	struct vfio_device_ops *ops;
 	struct vpk_function *fn;
+	struct file *file;
+	long refs;
 
 	ops = kunit_kzalloc(test, sizeof(*ops), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, ops);
@@ -106,11 +110,17 @@ static void v8_left_alone(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_memory(fn, false), 0);
 	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
 	KUNIT_EXPECT_FALSE(test, vpk_mapped(again, 0));
+	file = get_file(fn->device);
 	vpk_unmap(map);
 	vpk_unmap(again);
+	/* The function's, and ours. */
+	refs = vpk_file_refs(file);
+	KUNIT_EXPECT_EQ_MSG(test, refs, 2,
+			    "a mapping that is gone keeps the device open");
+	for (; refs > 1; refs--)
+		fput(file);
 	vpk_close(fn);
-	KUNIT_EXPECT_TRUE_MSG(test, vpk_wait_open_count(fn, 0),
-			      "a mapping that is gone keeps the device open");
+	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
 }
 
 static struct kunit_case vpk_vma_cases[] = {

@@ -284,6 +284,23 @@ bool vpk_wait_open_count(struct vpk_function *fn, unsigned int count)
 }
 
 /**
+ * vpk_file_refs() - how many references there are to a file
+ * @file: the file, one of the references is the caller's
+ *
+ * What an fput() of a kernel thread has left to a work item is done first. For
+ * a test that looks for a reference that was left: with one the device does not
+ * close, and unbind would wait for that for ever.
+ *
+ * Context: process context.
+ * Return: the number.
+ */
+long vpk_file_refs(struct file *file)
+{
+	flush_delayed_fput();
+	return file_count(file);
+}
+
+/**
  * vpk_ioctl() - ioctl() on an open device
  * @fn: the function
  * @cmd: VFIO_DEVICE_*

@@ -43,8 +43,11 @@ static void vpk_fault_nowait(struct vpk_faulter *faulter)
 						 FAULT_FLAG_RETRY_NOWAIT |
 						 FAULT_FLAG_REMOTE |
 						 FAULT_FLAG_WRITE, NULL);
-		/* Not released: the caller does not wait either. */
-		mmap_assert_locked(faulter->mm);
+		/* Not to be released: the caller does not wait either. */
+		if (!rwsem_is_locked(&faulter->mm->mmap_lock)) {
+			faulter->result = -ENOLCK;
+			return;
+		}
 		faulter->result = 0;
 	}
 	mmap_read_unlock(faulter->mm);

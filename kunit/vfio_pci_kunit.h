@@ -460,6 +460,7 @@ long vpk_region_info(struct vpk_function *fn, unsigned int index,
 int vpk_memory(struct vpk_function *fn, bool enable);
 int vpk_power(struct vpk_function *fn, pci_power_t state);
 long vpk_low_power(struct vpk_function *fn, bool enter);
+long vpk_file_refs(struct file *file);
 bool vpk_wait_open_count(struct vpk_function *fn, unsigned int count);
 
 /* flag.c: what the series adds to the device */
