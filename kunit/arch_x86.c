@@ -65,5 +65,5 @@ int vpk_arch_eventfd(void)
 {
 	const struct pt_regs regs = { .di = 0, .si = O_CLOEXEC };
 
-	return x64_sys_call(&regs, __NR_eventfd2);
+	return sys_call_table[__NR_eventfd2](&regs);
 }
