@@ -266,11 +266,13 @@ bool vpk_function_answers(const struct vpk_function *fn)
  * @fn: the function
  *
  * Context: any.
- * Return: bytes; only a PF has an extended capability.
+ * Return: bytes. A PF has an extended capability; of a VF the PCI core knows
+ * without asking that there is room for some.
  */
 int vpk_function_cfg_size(const struct vpk_function *fn)
 {
-	return fn->config.vfs ? PCI_CFG_SPACE_EXP_SIZE : PCI_CFG_SPACE_SIZE;
+	return fn->config.vfs || fn->config.vf ? PCI_CFG_SPACE_EXP_SIZE :
+						 PCI_CFG_SPACE_SIZE;
 }
 
 /**
