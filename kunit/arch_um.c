@@ -86,14 +86,14 @@ void vpk_arch_quiet(bool on)
 }
 
 /**
- * vpk_bar_watch() - take note of what the kernel writes to a BAR from now on
+ * vpk_bar_watch() - see what ioeventfds write to a BAR
  * @test: the test
  * @fn: the function, open
  * @bar: the BAR
  *
- * What user mappings write goes past the kernel, and is not seen.
+ * Those that are made until vpk_bar_watched(), for as long as they are there.
  *
- * Context: the test's thread. Until the test ends.
+ * Context: the test's thread. One BAR at a time.
  */
 void vpk_bar_watch(struct kunit *test, struct vpk_function *fn,
 		   unsigned int bar)
@@ -102,9 +102,20 @@ void vpk_bar_watch(struct kunit *test, struct vpk_function *fn,
 }
 
 /**
- * vpk_bar_written() - was this the last that the kernel has written to a BAR
- * @fn: the function
+ * vpk_bar_watched() - all ioeventfds are made whose writes are to be seen
+ * @fn: the function, still open
  * @bar: the BAR, after vpk_bar_watch()
+ *
+ * Context: the test's thread.
+ */
+void vpk_bar_watched(struct vpk_function *fn, unsigned int bar)
+{
+}
+
+/**
+ * vpk_bar_written() - was this the last that an ioeventfd has written to a BAR
+ * @fn: the function
+ * @bar: the BAR, after vpk_bar_watched()
  * @off: offset in the BAR
  * @val: the value
  *

@@ -10,6 +10,7 @@
 #include <linux/sizes.h>
 
 #include <asm/syscall.h>
+#include <asm/unistd.h>
 
 #include "vfio_pci_kunit.h"
 
@@ -64,5 +65,5 @@ int vpk_arch_eventfd(void)
 {
 	const struct pt_regs regs = { .di = 0, .si = O_CLOEXEC };
 
-	return __x64_sys_eventfd2(&regs);
+	return sys_call_table[__NR_eventfd2](&regs);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the kernel writes to a BAR, on architectures whose window is not
- * emulated: the BAR's kernel mapping is memory for as long as it is watched.
- * On UML the window itself sees it, see arch_um.c.
+ * What ioeventfds write to a BAR, on architectures whose window is not
+ * emulated: the BAR's kernel mapping is memory while an ioeventfd is made,
+ * which keeps the address. On UML the window itself sees it, see arch_um.c.
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
@@ -10,44 +10,35 @@
 
 #include "vfio_pci_kunit.h"
 
-struct vpk_bar_memory {
-	struct vpk_function *fn;
-	unsigned int bar;
-	void __iomem *was;
-};
-
-static void vpk_bar_unwatch(void *data)
-{
-	struct vpk_bar_memory *memory = data;
-
-	memory->fn->vdev->barmap[memory->bar] = memory->was;
-}
+/* The memory of the last vpk_bar_watch(), and what it stands for meanwhile. */
+static void __iomem *vpk_bar_memory;
+static void __iomem *vpk_bar_was;
 
 /* See arch_um.c */
 void vpk_bar_watch(struct kunit *test, struct vpk_function *fn,
 		   unsigned int bar)
 {
-	struct vpk_bar_memory *memory;
-	void *bytes;
+	void *memory;
 
-	memory = kunit_kzalloc(test, sizeof(*memory), GFP_KERNEL);
+	memory = kunit_kzalloc(test, pci_resource_len(fn->pdev, bar),
+			       GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, memory);
-	bytes = kunit_kzalloc(test, pci_resource_len(fn->pdev, bar),
-			      GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, bytes);
-	memory->fn = fn;
-	memory->bar = bar;
-	memory->was = fn->vdev->barmap[bar];
-	fn->vdev->barmap[bar] = (void __iomem *)bytes;
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, vpk_bar_unwatch,
-							memory), 0);
+	vpk_bar_memory = (__force void __iomem *)memory;
+	vpk_bar_was = fn->vdev->barmap[bar];
+	fn->vdev->barmap[bar] = vpk_bar_memory;
+}
+
+/* See arch_um.c */
+void vpk_bar_watched(struct vpk_function *fn, unsigned int bar)
+{
+	fn->vdev->barmap[bar] = vpk_bar_was;
 }
 
 /* See arch_um.c */
 bool vpk_bar_written(struct vpk_function *fn, unsigned int bar, u64 off,
 		     u32 val)
 {
-	void __iomem *at = fn->vdev->barmap[bar] + off;
+	void __iomem *at = vpk_bar_memory + off;
 	bool written = readl(at) == val;
 
 	writel(0, at);

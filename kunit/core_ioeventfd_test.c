@@ -23,11 +23,13 @@ static struct vpk_eventfd *vpk_io_device(struct kunit *test,
 					 struct vpk_function **fn)
 {
 	struct vpk_eventfd *eventfd = vpk_eventfd_create(test);
+	long ret;
 
 	*fn = vpk_device(test, &vpk_config, VPK_DRIVER);
 	vpk_bar_watch(test, *fn, 0);
-	KUNIT_ASSERT_EQ(test, vpk_ioeventfd(*fn, 0, VPK_OFF, VPK_VAL, eventfd),
-			0);
+	ret = vpk_ioeventfd(*fn, 0, VPK_OFF, VPK_VAL, eventfd);
+	vpk_bar_watched(*fn, 0);
+	KUNIT_ASSERT_EQ(test, ret, 0);
 	vpk_eventfd_signal(eventfd);
 	KUNIT_ASSERT_TRUE(test, vpk_bar_written(*fn, 0, VPK_OFF, VPK_VAL));
 	return eventfd;

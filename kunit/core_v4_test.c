@@ -394,7 +394,7 @@ static struct vpk_v4_user *vpk_v4_user_start(struct kunit *test,
 }
 
 /* memory_lock is taken: it is left to .fault, and nobody waits. */
-static void vpk_v4_helper_trylock(struct kunit *test)
+static void v4_helper_trylock(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
 	struct vpk_function *fn = vpk_v4_device(test, &v4);

@@ -552,9 +552,10 @@ bool vpk_importer_mapped(struct vpk_importer *importer);
 void vpk_importer_slow(struct vpk_importer *importer, unsigned int ms);
 struct sg_table *vpk_importer_sgt(struct vpk_importer *importer);
 
-/* bar_writes.c, arch_um.c: what the kernel writes to a BAR */
+/* bar_writes.c, arch_um.c: what ioeventfds write to a BAR */
 void vpk_bar_watch(struct kunit *test, struct vpk_function *fn,
 		   unsigned int bar);
+void vpk_bar_watched(struct vpk_function *fn, unsigned int bar);
 bool vpk_bar_written(struct vpk_function *fn, unsigned int bar, u64 off,
 		     u32 val);
 
