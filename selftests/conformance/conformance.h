@@ -17,9 +17,10 @@
 
 enum status { ST_OK, ST_FAIL, ST_SKIP, ST_DIED };
 
-/* The checks; their names and titles are in results.c. */
 enum check_id {
-	CK_ZAP, CK_ACCESS, CK_REFAULT, CK_ORDER, CK_IMPORTERS, CK_MAPPING, CK_SILENT, CK_IDS
+#define CHECK(_id, ...) CK_##_id,
+#include "check_table.h"
+	CK_IDS
 };
 
 struct check {

@@ -55,14 +55,9 @@ static const char * const status_name[] = { "ok", "fail", "skip", "died" };
 
 static const struct {
 	const char *name, *title;
-} checks[CK_IDS] = {
-	[CK_ZAP] = { "zap", "user PTEs are gone before the device is touched" },
-	[CK_ACCESS] = { "access", "accesses wait or fault while the BARs are revoked" },
-	[CK_REFAULT] = { "refault", "a fault maps the page again, with its contents" },
-	[CK_ORDER] = { "order", "zap, D0, revoke, touch, unrevoke: in the order of rule C3" },
-	[CK_IMPORTERS] = { "importers", "importers let go before the device is touched" },
-	[CK_MAPPING] = { "mapping", "mapped as zap_bars_on_revoke says" },
-	[CK_SILENT] = { "silent", "no kernel warning" },
+} checks[] = {
+#define CHECK(_id, ...) { __VA_ARGS__ },
+#include "check_table.h"
 };
 
 static int fd = STDOUT_FILENO;
