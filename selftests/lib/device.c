@@ -458,6 +458,9 @@ u16 kit_find_ext_cap(struct kit_dev *dev, u16 id)
 	int limit = 64;
 	u32 hdr;
 
+	/* A conventional function has no more than 256 bytes of it. */
+	if (!kit_find_cap(dev, PCI_CAP_ID_EXP))
+		return 0;
 	while (at && limit--) {
 		hdr = vfio_pci_config_readl(dev->vdev, at);
 		if (!hdr || hdr == ~0U)

@@ -172,5 +172,5 @@ int aer_fatal(struct kit_set *set)
 		return err;
 	/* Where nothing is taken away, the checks say so. */
 	wait_readable(set->dev[0], false, 1);
-	return wait_readable(set->dev[0], true, 10) ? 0 : -ETIMEDOUT;
+	return wait_readable(set->dev[0], true, 5) ? 0 : -ETIMEDOUT;
 }

@@ -92,6 +92,10 @@ int kit_monitor(const char *fmt, ...)
 {
 	static unsigned int nr;
 	double until = kit_now() + SECONDS;
+	/* The session may have been opened before, and refuses this then. */
+	static const char hello[] = "{\"execute\":\"qmp_capabilities\"}\n";
+	static const char ask[] =
+		"{\"execute\":\"human-monitor-command\",\"id\":\"%s\",\"arguments\":{\"command-line\":\"%s\"}}\n";
 	char command[256], id[32], buf[8192];
 	int fd, err, len;
 	va_list ap;
@@ -103,12 +107,8 @@ int kit_monitor(const char *fmt, ...)
 	if (fd < 0)
 		return fd;
 	snprintf(id, sizeof(id), "kit-%d-%u", getpid(), nr++);
-	/* The first one may have been said before, and is refused then. */
-	len = snprintf(buf, sizeof(buf),
-		       "{\"execute\":\"qmp_capabilities\"}\n"
-		       "{\"execute\":\"human-monitor-command\",\"id\":\"%s\","
-		       "\"arguments\":{\"command-line\":\"%s\"}}\n", id, command);
-	err = write(fd, buf, len) == len ? 0 : -EIO;
+	len = snprintf(buf, sizeof(buf), ask, id, command);
+	err = write(fd, hello, strlen(hello)) < 0 || write(fd, buf, len) != len ? -EIO : 0;
 	err = err ?: read_answer(fd, id, until, buf, sizeof(buf));
 	close(fd);
 	/* What such a command prints when all is well: nothing, or "OK ...". */
