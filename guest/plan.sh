@@ -124,5 +124,6 @@ add_device() {
 		model="ivshmem-plain,memdev=$ram" ;;
 	nvme) model="$model,serial=kit,cmb_size_mb=2,legacy-cmb=on" ;;
 	esac
-	qemu+=(-device "$model,bus=$id,addr=$2${3:-}")
+	# Under this name the guest asks for it in QEMU's monitor.
+	qemu+=(-device "$model,bus=$id,addr=$2,id=dev-$addr-$2${3:-}")
 }

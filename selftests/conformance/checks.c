@@ -17,11 +17,27 @@
 
 #include "conformance.h"
 
+/* A reset that the core was not told of: whose is it to tell? */
+static const char *not_told(struct cell *cell)
+{
+	int i;
+
+	for (i = 0; i < cell->evs; i++) {
+		if (cell->ev[i].kind == EV_ZAP)
+			return NULL;
+	}
+	if (!opt.trace.kit || !cell->path->foreign)
+		return NULL;
+	return strcmp(opt.target->driver, "vfio-pci") ? "V7" : "C11";
+}
+
 /* Which rule is broken when the PTE of @page outlives a revocation. */
 static const char *zap_rule(struct cell *cell, const struct kit_page *page)
 {
 	int i;
 
+	if (not_told(cell))
+		return not_told(cell);
 	if (!by_hand(page))
 		return "C1";
 	for (i = 0; i < cell->evs; i++) {
@@ -227,6 +243,9 @@ void check_reader(struct cell *cell, double from, double to)
 			continue;
 		bad++;
 	}
+	if (cell->path->waits && seen.buses && !bad++)
+		check(cell, CK_ACCESS, ST_FAIL, "C11",
+		      "%lu SIGBUS of the hammering thread, which has to wait", seen.buses);
 	if (bad)
 		return;
 	if (seen.blocked)
@@ -249,6 +268,11 @@ void check_order(struct cell *cell, const struct ev *ev, int n, const char *orde
 	if (!opt.trace.kit)
 		return;
 	v = order_check(ev, n, order, cell->set.devs);
+	if (not_told(cell)) {
+		v.rule = not_told(cell);
+		snprintf(v.text, sizeof(v.text),
+			 "no zap: the driver's pci_error_handlers do not call the core's");
+	}
 	check(cell, CK_ORDER, v.ok ? ST_OK : ST_FAIL, v.rule, "%s", v.text);
 	if (out)
 		return;
@@ -258,6 +282,37 @@ void check_order(struct cell *cell, const struct ev *ev, int n, const char *orde
 		;
 	check(cell, CK_ZAP, i < 0 || j < i ? ST_OK : ST_FAIL, "C3",
 	      i < 0 || j < i ? "zap before %s" : "no zap before %s", order_touch_name(order));
+}
+
+/* Nothing was taken away, and nobody was disturbed. */
+void check_untouched(struct cell *cell)
+{
+	int i, faulted = 0, dead = 0;
+	struct kit_page *page;
+	long before;
+	u32 val;
+
+	for (i = 0; i < cell->evs; i++) {
+		if (cell->ev[i].kind == EV_ZAP || cell->ev[i].kind == EV_REVOKE) {
+			check(cell, CK_ORDER, ST_FAIL, "C11", "%s, though nothing is reset",
+			      ev_name(cell->ev[i].kind));
+			break;
+		}
+	}
+	if (i == cell->evs)
+		check(cell, CK_ORDER, ST_OK, "C11", "nothing was zapped or revoked");
+	kit_faults();
+	for (i = 0; i < cell->dev.nr_pages; i++) {
+		page = &cell->dev.pages[i];
+		before = kit_faults();
+		dead += !kit_try_read(page->va, &val);
+		faulted += kit_faults() > before;
+	}
+	if (dead || faulted)
+		check(cell, CK_ACCESS, ST_FAIL, "C11", "%d of %d pages are gone, %d faulted again",
+		      dead, pages(cell), faulted);
+	else
+		check(cell, CK_ACCESS, ST_OK, "C11", "%d pages are there as before", pages(cell));
 }
 
 /* Mapped as the flag says: nothing by hand in a device that opted out. */

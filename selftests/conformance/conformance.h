@@ -44,7 +44,7 @@ struct cell {
 };
 
 struct target {
-	char driver[64], bdf[16], label[64], paths[160];
+	char driver[64], bdf[16], label[64], paths[512];
 };
 
 struct options {
@@ -72,6 +72,7 @@ void check_new_mappings(struct cell *cell);
 void check_back(struct cell *cell, bool was_reset);
 void check_reader(struct cell *cell, double from, double to);
 void check_order(struct cell *cell, const struct ev *ev, int n, const char *order, bool out);
+void check_untouched(struct cell *cell);
 void check_mapping(struct cell *cell);
 void check_importers(struct cell *cell);
 

@@ -38,12 +38,17 @@ static void (* const run[KIT_ROWS])(struct cell *cell) = {
 
 static void open_cell(struct cell *cell, const struct kit_path *path)
 {
+	const char *pf;
 	int err;
 
 	cell->path = path;
 	cell->start = kit_now();
 	cell->set.iommu = iommu_init(MODE_IOMMUFD);
 	cell->set.driver = opt.target->driver;
+	pf = kit_pf_of(opt.target->bdf);
+	err = pf ? kit_set_token(pf, cell->set.iommu) : 0;
+	if (err)
+		VFIO_LOG_AND_EXIT("%s, the PF of %s: %s", pf, opt.target->bdf, strerror(-err));
 	err = kit_dev_open(&cell->dev, opt.target->bdf, cell->set.iommu);
 	if (err)
 		VFIO_LOG_AND_EXIT("%s: cannot be opened: %s", opt.target->bdf, strerror(-err));

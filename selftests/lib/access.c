@@ -32,6 +32,25 @@ void kit_args(int *argc, char **argv)
 		ksft_exit_skip("no device: the last argument is its address, as 0000:01:00.0\n");
 }
 
+double kit_number(int *argc, char **argv, const char *name, double otherwise)
+{
+	double value;
+	char *end;
+	int i, j;
+
+	for (i = 1; i < *argc && strcmp(argv[i], name); i++)
+		;
+	if (i == *argc)
+		return otherwise;
+	value = i + 1 < *argc ? strtod(argv[i + 1], &end) : 0;
+	if (i + 1 == *argc || end == argv[i + 1] || *end || value <= 0)
+		ksft_exit_fail_msg("%s: a number above 0 is needed\n", name);
+	for (j = i; j + 2 <= *argc; j++)
+		argv[j] = argv[j + 2];
+	*argc -= 2;
+	return value;
+}
+
 void kit_open(struct kit_dev *dev, struct iommu **iommu)
 {
 	int err;

@@ -16,6 +16,9 @@
 extern const char *kit_bdf;
 void kit_args(int *argc, char **argv);
 
+/* Take option @name and its number from the command line: it, or @otherwise. */
+double kit_number(int *argc, char **argv, const char *name, double otherwise);
+
 /* Open kit_bdf, or fail the test. *@iommu is made if it is NULL. */
 void kit_open(struct kit_dev *dev, struct iommu **iommu);
 

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -412,6 +413,29 @@ void kit_dev_export(struct kit_dev *dev)
 	}
 }
 
+int kit_irq_eventfd(struct kit_dev *dev, u32 index)
+{
+	struct {
+		struct vfio_irq_set hdr;
+		s32 fd;
+	} __packed set = {
+		.hdr = {
+			.argsz = sizeof(set),
+			.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+			.index = index,
+			.count = 1,
+		},
+		.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+	};
+	int err;
+
+	if (set.fd < 0 || !ioctl(dev->vdev->fd, VFIO_DEVICE_SET_IRQS, &set))
+		return set.fd < 0 ? -errno : set.fd;
+	err = -errno;
+	close(set.fd);
+	return err;
+}
+
 u8 kit_find_cap(struct kit_dev *dev, u8 id)
 {
 	u8 at = vfio_pci_config_readb(dev->vdev, PCI_CAPABILITY_LIST);
@@ -423,6 +447,27 @@ u8 kit_find_cap(struct kit_dev *dev, u8 id)
 		if (vfio_pci_config_readb(dev->vdev, at) == id)
 			return at;
 		at = vfio_pci_config_readb(dev->vdev, at + 1);
+	}
+	return 0;
+}
+
+/* PCI Express extended capabilities, through vfio's config region. */
+u16 kit_find_ext_cap(struct kit_dev *dev, u16 id)
+{
+	u16 at = 0x100;
+	int limit = 64;
+	u32 hdr;
+
+	/* A conventional function has no more than 256 bytes of it. */
+	if (!kit_find_cap(dev, PCI_CAP_ID_EXP))
+		return 0;
+	while (at && limit--) {
+		hdr = vfio_pci_config_readl(dev->vdev, at);
+		if (!hdr || hdr == ~0U)
+			return 0;
+		if ((hdr & 0xffff) == id)
+			return at;
+		at = hdr >> 20;
 	}
 	return 0;
 }

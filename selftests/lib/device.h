@@ -120,7 +120,11 @@ void kit_dev_export(struct kit_dev *dev);
 
 int kit_region_export(struct kit_dev *dev, u32 region, u64 offset, u64 size);
 
+/* A new eventfd that is signalled by the first interrupt of @index; or -errno. */
+int kit_irq_eventfd(struct kit_dev *dev, u32 index);
+
 u8 kit_find_cap(struct kit_dev *dev, u8 id);
+u16 kit_find_ext_cap(struct kit_dev *dev, u16 id);
 const char *kit_page_name(const struct kit_page *page);
 
 void kit_hammer_start(struct kit_hammer *h, struct kit_dev **dev, int devs, bool by_hand);

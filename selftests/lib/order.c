@@ -45,8 +45,8 @@ const char *ev_name(enum ev_kind kind)
 }
 
 /*
- * The next word of a list of events, "zap", or "1:zap" for device 1 of a set;
- * false at the end. A word that is no event's name is EV_KINDS.
+ * The next word of a list of events, "zap", or "1:zap" for device 1 of a set,
+ * "?:zap" where that is not known; false at the end. A word that is no event's name is EV_KINDS.
  */
 static bool next_word(const char **at, enum ev_kind *kind, int *dev)
 {
@@ -59,7 +59,7 @@ static bool next_word(const char **at, enum ev_kind *kind, int *dev)
 		return false;
 	*dev = 0;
 	if (len > 2 && (*at)[1] == ':') {
-		*dev = **at - '0';
+		*dev = **at == '?' ? -1 : **at - '0';
 		*at += 2;
 		len -= 2;
 	}
@@ -78,6 +78,7 @@ struct order_spec {
 	bool d0;		/* D0 belongs between zap and revoke */
 	bool unrevoke;		/* the device is usable at the end of the list */
 	bool out;		/* the way out: nothing is zapped, only unrevoked */
+	bool each;		/* it holds for each device of a set by itself */
 };
 
 /* false: not one of the forms of order.h. */
@@ -86,7 +87,9 @@ static bool parse_order(const char *order, struct order_spec *spec)
 	enum ev_kind word[5];
 	int n = 0, at = 0, dev;
 
-	*spec = (struct order_spec){ .touch = EV_KINDS };
+	*spec = (struct order_spec){ .touch = EV_KINDS, .each = !strncmp(order, "each ", 5) };
+	if (spec->each)
+		order += 5;
 	while (n < (int)ARRAY_SIZE(word) && next_word(&order, &word[n], &dev)) {
 		if (word[n++] == EV_KINDS || dev)
 			return false;
@@ -239,22 +242,18 @@ static struct order_verdict check_d0(const struct ev *ev, int n, const struct or
 	return right("");
 }
 
-struct order_verdict order_check(const struct ev *ev, int n, const char *order, int devs)
+/* Into the revoked state, or through a reset: all @devs devices together. */
+static struct order_verdict check_in(const struct ev *ev, int n, const char *order,
+				     const struct order_spec *spec, int devs)
 {
 	int zap_last = -1, revoke_first = n, revoke_last = -1;
-	struct order_spec spec;
 	struct order_verdict v;
 	int touch, done, dev, i, un;
 
-	if (!parse_order(order, &spec))
-		return wrong("C3", "'%s' is no order that can be checked", order);
-	if (spec.out)
-		return check_out(ev, n, order, &spec);
-
-	touch = first(ev, n, 0, spec.touch);
+	touch = first(ev, n, 0, spec->touch);
 	if (touch < 0)
 		return wrong("C3", "the device was never touched: no %s event",
-			     ev_name(spec.touch));
+			     ev_name(spec->touch));
 
 	for (dev = 0; dev < devs; dev++) {
 		i = first_dev(ev, n, EV_ZAP, dev);
@@ -263,7 +262,7 @@ struct order_verdict order_check(const struct ev *ev, int n, const char *order, 
 		if (i < 0)
 			return wrong("C9", "no zap event for device %d of the set", dev);
 		if (i > touch)
-			return wrong("C3", "zap after %s", ev_name(spec.touch));
+			return wrong("C3", "zap after %s", ev_name(spec->touch));
 		if (i > zap_last)
 			zap_last = i;
 
@@ -282,25 +281,25 @@ struct order_verdict order_check(const struct ev *ev, int n, const char *order, 
 		return wrong("C3", "an importer was waited for before zap");
 	if (revoke_last > touch)
 		return wrong("C3", "revoke after %s: importers lost the device while using it",
-			     ev_name(spec.touch));
+			     ev_name(spec->touch));
 	i = last(ev, n, EV_INVALIDATE);
 	if (i > touch && first(ev, touch, 0, EV_INVALIDATE) >= 0)
 		return wrong("C8", "importers are told again on unrevoke");
 	if (i > touch)
-		return wrong("C3", "an importer was told only after %s", ev_name(spec.touch));
+		return wrong("C3", "an importer was told only after %s", ev_name(spec->touch));
 	if (i > revoke_last)
 		return wrong("C3", "an importer was told after revoke was said to be complete");
 
-	if (spec.d0) {
-		v = check_d0(ev, n, &spec, devs, zap_last, revoke_first, touch);
+	if (spec->d0) {
+		v = check_d0(ev, n, spec, devs, zap_last, revoke_first, touch);
 		if (!v.ok)
 			return v;
 	}
 
 	un = first(ev, n, revoke_first, EV_UNREVOKE);
-	if (!spec.unrevoke && un >= 0)
+	if (!spec->unrevoke && un >= 0)
 		return wrong("C3", "unrevoke while memory is off or the device sleeps");
-	if (!spec.unrevoke)
+	if (!spec->unrevoke)
 		return right(order);
 	if (un < 0)
 		return wrong("C3", "no unrevoke: importers stay shut out");
@@ -314,11 +313,59 @@ struct order_verdict order_check(const struct ev *ev, int n, const char *order, 
 	return right(order);
 }
 
+/*
+ * The events of device @dev alone, as those of device 0. Which device a power
+ * transition or an importer belongs to, the trace does not say: to that which
+ * was zapped last.
+ */
+static int events_of(const struct ev *ev, int n, int dev, struct ev *out)
+{
+	int i, zapped = 0, m = 0;
+
+	for (i = 0; i < n; i++) {
+		bool own = ev[i].dev < 0 ? zapped == dev : ev[i].dev == dev;
+
+		if (ev[i].kind == EV_ZAP && ev[i].dev >= 0)
+			zapped = ev[i].dev;
+		/* The bus, and with it the reset, is common to all. */
+		if (!own && (ev[i].dev >= 0 || ev[i].kind < EV_RESET))
+			continue;
+		out[m] = ev[i];
+		out[m++].dev = ev[i].dev < 0 ? -1 : 0;
+	}
+	return m;
+}
+
+struct order_verdict order_check(const struct ev *ev, int n, const char *order, int devs)
+{
+	struct ev own[ORDER_MAX_EVENTS];
+	struct order_verdict v;
+	struct order_spec spec;
+	int dev;
+
+	if (!parse_order(order, &spec))
+		return wrong("C3", "'%s' is no order that can be checked", order);
+	if (spec.out)
+		return check_out(ev, n, order, &spec);
+	if (!spec.each)
+		return check_in(ev, n, order, &spec, devs);
+	if (n > ORDER_MAX_EVENTS)
+		return wrong("C3", "more events than can be checked");
+	v = wrong("C3", "no device");
+	for (dev = 0; dev < devs; dev++) {
+		v = check_in(own, events_of(ev, n, dev, own), order, &spec, 1);
+		if (!v.ok)
+			return wrong(v.rule, "device %d of the set: %.120s", dev, v.text);
+	}
+	return v;
+}
+
 /* --- the self test ---------------------------------------------------- */
 
 #define RESET	"zap d0 revoke reset unrevoke"
 #define FLR	"zap revoke reset unrevoke"
 #define FOREIGN	"zap d0 revoke hw-reset unrevoke"
+#define EACH	"each zap d0 revoke hw-reset unrevoke"
 #define DISABLE	"zap revoke mem-off"
 #define SLEEP	"zap revoke suspend"
 #define ENABLE	"mem-on unrevoke"
@@ -371,6 +418,16 @@ static const struct order_case {
 	{ "zap d0 revoke mem-off af-flr mem-on unrevoke", FOREIGN, 1, NULL, NULL },
 	{ "flr zap d0 revoke unrevoke", FOREIGN, 1, "C3", "zap after hw-reset" },
 	{ "zap d0 revoke mem-off mem-on unrevoke", FOREIGN, 1, "C3", "never touched" },
+	{ "0:zap ?:d0 0:revoke 1:zap ?:d0 1:revoke ?:bus-reset 0:unrevoke 1:unrevoke", EACH, 2, NULL,
+	  NULL },
+	{ "0:zap ?:d0 0:revoke ?:bus-reset 1:zap ?:d0 1:revoke 0:unrevoke 1:unrevoke", EACH, 2, "C3",
+	  "device 1 of the set: zap after" },
+	{ "0:zap ?:d0 0:revoke 1:zap 1:revoke ?:bus-reset 0:unrevoke 1:unrevoke", EACH, 2, "C3",
+	  "device 1 of the set: no transition to D0" },
+	{ "0:zap ?:d0 0:revoke 1:zap ?:d0 1:revoke ?:bus-reset 0:unrevoke", EACH, 2, "C3",
+	  "device 1 of the set: no unrevoke" },
+	{ "0:zap ?:d0 0:revoke 1:zap ?:d0 1:revoke ?:bus-reset 0:unrevoke 1:unrevoke", FOREIGN, 2, "C3",
+	  "revoke before zap" },
 	{ "zap revoke mem-off", DISABLE, 1, NULL, DISABLE },
 	{ "zap mem-off revoke", DISABLE, 1, "C3", "revoke after" },
 	{ "mem-off zap revoke", DISABLE, 1, "C3", "zap after" },

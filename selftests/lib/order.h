@@ -38,6 +38,7 @@ enum ev_kind {
 };
 
 #define EV_MAX_DEVS	8
+#define ORDER_MAX_EVENTS	512
 
 struct ev {
 	double t;		/* seconds, CLOCK_MONOTONIC */
@@ -64,6 +65,8 @@ const char *ev_name(enum ev_kind kind);
  * reaches the device: mem-off, d3, suspend, reset or hw-reset (whichever method
  * it is) on the way in; mem-on, d0 or resume on the way out. "unrevoke" says
  * that the device is usable at the end of the list; without it, it must not be.
+ * After "each" the devices of a set may come one after the other: the PCI core
+ * calls their drivers in turn, and the order holds for every one by itself.
  * Events that the string does not name may come at any place that rule C3
  * leaves to them.
  */

@@ -37,14 +37,14 @@ KIT_PATH(runtime_pm, "runtime PM entry and exit",
 	 .order = "zap revoke suspend", .leave_order = "resume unrevoke")
 
 KIT_PATH(flr, "FLR (PCI Express capability)",
-	 .cannot = no_flr, .enter = flr, .order = "zap revoke reset unrevoke")
+	 .cannot = no_flr, .enter = flr, .waits = true, .order = "zap revoke reset unrevoke")
 
 KIT_CELL(af_flr, "FLR (AF capability)",
 	 .no_device = "no device that QEMU emulates has an AF capability; KUnit covers this path",
-	 .cannot = no_af_flr, .enter = af_flr, .order = "zap revoke reset unrevoke")
+	 .cannot = no_af_flr, .enter = af_flr, .waits = true, .order = "zap revoke reset unrevoke")
 
 KIT_PATH(device_reset, "VFIO_DEVICE_RESET",
-	 .cannot = no_reset, .enter = device_reset,
+	 .cannot = no_reset, .enter = device_reset, .waits = true,
 	 .order = "zap d0 revoke reset unrevoke")
 
 KIT_PATH(device_reset_d3hot, "VFIO_DEVICE_RESET from D3hot",
@@ -52,17 +52,43 @@ KIT_PATH(device_reset_d3hot, "VFIO_DEVICE_RESET from D3hot",
 	 .order = "zap d0 revoke reset unrevoke")
 
 KIT_PATH(hot_reset, "hot reset, one device",
-	 .cannot = not_alone, .enter = hot_reset,
+	 .cannot = not_alone, .enter = hot_reset, .waits = true,
 	 .order = "zap d0 revoke reset unrevoke")
 
 KIT_CELL(hot_reset_slot, "hot reset, multi-function slot",
 	 .cannot = no_slot, .prepare = sleep_one_first, .enter = hot_reset,
 	 .order = "zap d0 revoke reset unrevoke")
 
-/* The PCI core's reset, by somebody else: what C11 promises of it is not there yet. */
-KIT_CELL(foreign_reset, "reset by sysfs",
-	 .named_only = true, .cannot = no_sysfs_reset, .enter = sysfs_reset,
+/* Whoever resets (rule C11): the PCI core tells the drivers, one after the other. */
+KIT_PATH(foreign_reset, "reset by sysfs",
+	 .cannot = no_sysfs_reset, .enter = sysfs_reset, .foreign = true, .waits = true,
 	 .order = "zap d0 revoke hw-reset unrevoke")
+
+KIT_CELL(subordinate_reset, "reset of a slot by its bridge",
+	 .cannot = no_subordinate_reset, .enter = subordinate_reset,
+	 .foreign = true, .waits = true,
+	 .order = "each zap d0 revoke hw-reset unrevoke")
+
+/* On a VF, whose PF is another's: with the PF stop its VFs. */
+KIT_CELL(pf_reset, "reset of the PF by sysfs",
+	 .cannot = no_pf, .enter = pf_reset, .waits = true,
+	 .order = "zap d0 revoke hw-reset unrevoke")
+
+KIT_CELL(pf_device_reset, "VFIO_DEVICE_RESET of the PF",
+	 .cannot = no_pf, .enter = pf_device_reset, .waits = true,
+	 .order = "zap d0 revoke reset unrevoke")
+
+KIT_CELL(pf_close, "close of the PF",
+	 .cannot = no_pf, .enter = pf_close, .waits = true,
+	 .order = "zap d0 revoke hw-reset unrevoke")
+
+/* Errors: with a fatal one the PCI core resets the bus, and nobody is asked before. */
+KIT_CELL(aer_nonfatal, "error that is not fatal (AER)",
+	 .cannot = no_aer, .enter = aer_nonfatal, .waits = true)
+
+KIT_CELL(aer_fatal, "fatal error and recovery (AER)",
+	 .cannot = no_aer, .enter = aer_fatal, .foreign = true,
+	 .order = "zap revoke hw-reset unrevoke")
 
 KIT_CELL(close, "close with a live mapping", .row = KIT_ROW_CLOSE)
 

@@ -11,13 +11,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "paths.h"
+#include "access.h"
+#include "foreign.h"
 
 /* A reset is refused while someone else holds the locks: try for one second. */
 #define TRIES		500
 #define TRY_AGAIN_US	2000
 
-static __printf(2, 3) const char *cannot(struct kit_set *set, const char *fmt, ...)
+const char *cannot(struct kit_set *set, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -194,34 +195,6 @@ static const char *no_reset_or_pm(struct kit_set *set)
 	return no_reset(set) ?: no_pm(set);
 }
 
-static void sysfs_reset_file(struct kit_set *set, char path[PATH_MAX])
-{
-	snprintf(path, PATH_MAX, "/sys/bus/pci/devices/%s/reset", set->dev[0]->bdf);
-}
-
-static const char *no_sysfs_reset(struct kit_set *set)
-{
-	char path[PATH_MAX];
-
-	sysfs_reset_file(set, path);
-	return access(path, W_OK) ? cannot(set, "no reset file in sysfs") : NULL;
-}
-
-static int sysfs_reset(struct kit_set *set)
-{
-	char path[PATH_MAX];
-	int fd, err = 0;
-
-	sysfs_reset_file(set, path);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (write(fd, "1", 1) != 1)
-		err = -errno;
-	close(fd);
-	return err;
-}
-
 /* D3hot revokes what was exported, and iommufd does not take that back. */
 static void put_to_sleep(struct kit_dev *dev)
 {
@@ -291,13 +264,17 @@ void kit_set_close_others(struct kit_set *set)
 	while (set->devs > 1) {
 		struct kit_dev *dev = set->dev[--set->devs];
 
-		close(dev->vdev->fd);
-		vfio_pci_device_free(dev->vdev);
+		kit_close(dev, NULL);
 		free(dev);
+	}
+	if (set->pf) {
+		kit_close(set->pf, NULL);
+		free(set->pf);
+		set->pf = NULL;
 	}
 }
 
-static const char *no_slot(struct kit_set *set)
+const char *no_slot(struct kit_set *set)
 {
 	char bdf[EV_MAX_DEVS][16];
 	int n = hot_reset_set(set->dev[0], bdf), i;

@@ -18,6 +18,7 @@
 struct kit_set {
 	struct kit_dev *dev[EV_MAX_DEVS];
 	int devs;
+	struct kit_dev *pf;	/* of a VF that is dev[0]: open, but not looked at */
 	struct iommu *iommu;	/* where more devices are opened */
 	const char *driver;	/* which those have to be bound to, or NULL */
 	char why[160];
@@ -56,8 +57,17 @@ struct kit_path {
 	/* Give them back. NULL: enter() returns with a usable device. */
 	int (*leave)(struct kit_set *set);
 
-	/* The events that enter() and leave() must cause; see order.h. */
+	/*
+	 * The events that enter() and leave() must cause; see order.h. No
+	 * order: nothing may be taken away.
+	 */
 	const char *order, *leave_order;
+
+	/* Drivers hear of it by their pci_error_handlers (rule V7). */
+	bool foreign;
+
+	/* Accesses meanwhile wait, and then go on: none gets a SIGBUS. */
+	bool waits;
 
 	/* It makes sense for a device without any region that can be mapped. */
 	bool any_region;
@@ -79,6 +89,15 @@ void kit_set_close_others(struct kit_set *set);
 const char *kit_cannot(const struct kit_path *path, struct kit_dev *dev);
 int kit_enter(const struct kit_path *path, struct kit_dev *dev);
 int kit_leave(const struct kit_path *path, struct kit_dev *dev);
+
+/* The PF of a VF, valid until the next call; NULL: it is none. */
+const char *kit_pf_of(const char *bdf);
+
+/*
+ * A PF and its VFs are opened with a token: from now on kit_dev_open() has it,
+ * and @pf, of which no VF is open yet, is told. Returns 0 or -errno.
+ */
+int kit_set_token(const char *pf, struct iommu *iommu);
 
 /* VFIO_DEVICE_RESET and hot reset, again while the kernel says "try again". */
 int kit_reset(struct kit_dev *dev);

@@ -153,6 +153,7 @@ struct parser {
 	const char * const *bdf;
 	int devs;
 	pid_t tid;
+	pid_t acts;		/* another thread that takes BARs of ours away */
 	struct ev *ev;
 	int n, max;
 	struct rpm_thread rpm[64];
@@ -226,12 +227,16 @@ static void parse_rpm(struct parser *p, double t, pid_t tid, const char *name, c
 	r->depth++;
 }
 
-static void parse_kit(struct parser *p, double t, const char *name, const char *args)
+static void parse_kit(struct parser *p, double t, pid_t tid, const char *name, const char *args)
 {
+	struct rpm_thread *r = rpm_thread(p, tid);
 	int dev = dev_index(p, args);
 
 	if (dev < 0)
 		return;
+	/* The recovery from an error runs in a thread of the kernel's. */
+	if (tid != p->tid && !(r && r->depth))
+		p->acts = tid;
 	if (!strcmp(name, "vfio_pci_zap_bars"))
 		add(p, t, EV_ZAP, dev, field(args, "dmabufs="), field(args, "device_space="));
 	else if (!strcmp(name, "vfio_pci_revoke_bars"))
@@ -253,7 +258,7 @@ static void parse_probe(struct parser *p, double t, pid_t tid, const char *name,
 		dev = r->dev[r->depth - 1];
 		if (dev < 0)
 			return;
-	} else if (tid != p->tid) {
+	} else if (tid != p->tid && tid != p->acts) {
 		return;
 	}
 	for (i = 0; i < ARRAY_SIZE(probes); i++) {
@@ -315,7 +320,7 @@ static void parse_line(struct parser *p, char *line)
 	if (!strncmp(name, "rpm_", 4))
 		parse_rpm(p, t, tid, name, args);
 	else if (!strncmp(name, "vfio_pci_", 9))
-		parse_kit(p, t, name, args);
+		parse_kit(p, t, tid, name, args);
 	else
 		parse_probe(p, t, tid, name, args);
 }

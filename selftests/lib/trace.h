@@ -35,7 +35,8 @@ void trace_clear(const struct trace *trace);
 
 /*
  * Events since the last trace_clear() that concern the devices @bdf, or the
- * PCI core's functions called by thread @tid. Returns how many.
+ * PCI core's functions called by thread @tid, or by another one after it has
+ * taken BARs of @bdf away. Returns how many.
  */
 int trace_read(const struct trace *trace, const char * const *bdf, int devs, pid_t tid,
 	       struct ev *ev, int max);

@@ -35,24 +35,6 @@ FIXTURE_TEARDOWN(ats)
 	kit_close(&self->dev, self->iommu);
 }
 
-/* PCI Express extended capabilities, through vfio's config region. */
-static u16 find_ext_cap(struct kit_dev *dev, u16 id)
-{
-	u16 at = 0x100;
-	int limit = 64;
-	u32 hdr;
-
-	while (at && limit--) {
-		hdr = vfio_pci_config_readl(dev->vdev, at);
-		if (!hdr || hdr == ~0U)
-			return 0;
-		if ((hdr & 0xffff) == id)
-			return at;
-		at = hdr >> 20;
-	}
-	return 0;
-}
-
 TEST_F(ats, revoked_with_mappings_and_faults)
 {
 	const struct kit_path *path = kit_path(variant->path);
@@ -65,7 +47,7 @@ TEST_F(ats, revoked_with_mappings_and_faults)
 	why = kit_cannot(path, &self->dev);
 	if (why)
 		SKIP(return, "%s", why);
-	if (!find_ext_cap(&self->dev, 0x0f))
+	if (!kit_find_ext_cap(&self->dev, PCI_EXT_CAP_ID_ATS))
 		SKIP(return, "no ATS capability");
 	area = kit_best_area(&self->dev);
 	ASSERT_NE(NULL, area);

@@ -16,8 +16,6 @@
 #include "access.h"
 #include "kselftest_harness.h"
 
-#define TOKEN	"6b1b1a37-1b0c-4fd3-a5ff-3ec6e8cc3b1d"
-
 static const char *vf_driver = "vfio-pci";
 
 FIXTURE(vf) {
@@ -31,19 +29,6 @@ FIXTURE(vf) {
 static int set_vfs(const char *n)
 {
 	return kit_write_sysfs(n, "devices/%s/sriov_numvfs", kit_bdf);
-}
-
-/* The token is set by who opens the PF with it, and stays. */
-static int set_token(struct _test_data_vf *self)
-{
-	struct kit_dev pf;
-	int err;
-
-	kit_token = TOKEN;
-	err = kit_dev_open(&pf, kit_bdf, self->iommu);
-	if (!err)
-		kit_close(&pf, NULL);
-	return err;
 }
 
 static bool bound(struct _test_data_vf *self)
@@ -77,7 +62,7 @@ FIXTURE_SETUP(vf)
 	self->iommu = iommu_init(MODE_IOMMUFD);
 	self->pf_driver = sysfs_driver_get(kit_bdf);
 	ASSERT_NE(NULL, self->pf_driver);
-	ASSERT_EQ(0, set_token(self));
+	ASSERT_EQ(0, kit_set_token(kit_bdf, self->iommu));
 	err = set_vfs("1");
 	if (err)
 		SKIP(return, "%s makes no VFs: %s", self->pf_driver, strerror(-err));
@@ -163,6 +148,48 @@ TEST_F_TIMEOUT(vf, flr, 60) { take_away(_metadata, self, "flr"); }
 TEST_F_TIMEOUT(vf, device_reset, 60) { take_away(_metadata, self, "device_reset"); }
 TEST_F_TIMEOUT(vf, hot_reset, 60) { take_away(_metadata, self, "hot_reset"); }
 
+/*
+ * The PF's own user does something to the PF: the VF's BARs go away and come back
+ * (rule C11), or nothing happens to them.
+ */
+static void pf_is_used(struct __test_metadata *_metadata, struct _test_data_vf *self,
+		       const char *name, bool taken)
+{
+	const struct kit_path *path = kit_path(name);
+	struct kit_dev pf;
+	const char *why;
+	long faults;
+	u32 val;
+	int i;
+
+	ASSERT_EQ(0, kit_dev_open(&pf, kit_bdf, self->iommu));
+	why = kit_cannot(path, &pf);
+	for (i = 0; i < 2 && !why; i++) {
+		ASSERT_TRUE(kit_try_read(self->va, &val));
+		ASSERT_EQ(0, kit_enter(path, &pf));
+		if (path->leave) {
+			EXPECT_TRUE(kit_read_faults(self->va, &faults));
+			EXPECT_EQ(0, faults) TH_LOG("its PTE was gone");
+			ASSERT_EQ(0, kit_leave(path, &pf));
+		}
+		EXPECT_TRUE(kit_read_faults(self->va, &faults));
+		EXPECT_EQ(taken, faults > 0)
+			TH_LOG("its PTE was %sgone", faults > 0 ? "" : "not ");
+		EXPECT_TRUE(child_reads(self));
+	}
+	kit_close(&pf, NULL);
+	if (why)
+		SKIP(return, "%s", why);
+}
+
+TEST_F_TIMEOUT(vf, pf_flr, 60) { pf_is_used(_metadata, self, "flr", true); }
+TEST_F_TIMEOUT(vf, pf_device_reset, 60) { pf_is_used(_metadata, self, "device_reset", true); }
+TEST_F_TIMEOUT(vf, pf_foreign_reset, 60) { pf_is_used(_metadata, self, "foreign_reset", true); }
+TEST_F_TIMEOUT(vf, pf_memory_disable, 60) { pf_is_used(_metadata, self, "memory_disable", false); }
+
+/* Refused, as ever: a PF does not sleep under its VFs. */
+TEST_F_TIMEOUT(vf, pf_d3hot, 60) { pf_is_used(_metadata, self, "d3hot", false); }
+
 /* The PF has the memory enable of its VFs; the bit in PCI_COMMAND is not there. */
 TEST_F_TIMEOUT(vf, memory_disable_means_nothing, 60)
 {
@@ -227,7 +254,7 @@ TEST_F_TIMEOUT(vf, pf_is_unbound_while_mapped, 60)
 {
 	vf_goes(_metadata, self, unbind_pf);
 	EXPECT_EQ(0, kit_write_sysfs(kit_bdf, "drivers/%s/bind", self->pf_driver));
-	EXPECT_EQ(0, set_token(self));
+	EXPECT_EQ(0, kit_set_token(kit_bdf, self->iommu));
 }
 
 int main(int argc, char **argv)

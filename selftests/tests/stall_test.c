@@ -27,8 +27,8 @@
 #define MAX_RUNS	32
 #define ROUND_SIZE	(16 * KIT_PAGE_SIZE)
 
-static int seconds = 2, runs = 5;
-static double at_most = 5;
+static double seconds = 2, at_most = 5;
+static int runs = 5;
 
 FIXTURE(stall) {
 	struct kit_dev dev;
@@ -202,39 +202,13 @@ TEST_F_TIMEOUT(stall, killed_while_it_waits, 120)
 	EXPECT_GT(in_time, tried / 2) TH_LOG("the wait for a reset cannot be killed");
 }
 
-/* Take option @name and its value from the command line, or return NULL. */
-static const char *option(int *argc, char **argv, const char *name)
-{
-	const char *value;
-	int i, j;
-
-	for (i = 1; i + 1 < *argc; i++) {
-		if (strcmp(argv[i], name))
-			continue;
-		value = argv[i + 1];
-		for (j = i; j + 2 <= *argc; j++)
-			argv[j] = argv[j + 2];
-		*argc -= 2;
-		return value;
-	}
-	return NULL;
-}
-
 int main(int argc, char **argv)
 {
-	const char *value;
-
 	kit_args(&argc, argv);
-	value = option(&argc, argv, "--seconds");
-	if (value)
-		seconds = atoi(value);
-	value = option(&argc, argv, "--runs");
-	if (value)
-		runs = atoi(value);
-	value = option(&argc, argv, "--at-most");
-	if (value)
-		at_most = atof(value);
-	if (seconds < 1 || runs < 1 || runs > MAX_RUNS)
-		ksft_exit_fail_msg("--seconds and --runs: from 1, and %d runs at most\n", MAX_RUNS);
+	seconds = kit_number(&argc, argv, "--seconds", seconds);
+	runs = kit_number(&argc, argv, "--runs", runs);
+	at_most = kit_number(&argc, argv, "--at-most", at_most);
+	if (runs < 1 || runs > MAX_RUNS)
+		ksft_exit_fail_msg("--runs: %d at most\n", MAX_RUNS);
 	return test_harness_run(argc, argv);
 }
