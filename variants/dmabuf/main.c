@@ -118,15 +118,8 @@ static int dmabuf_vfio_add_capability(struct vfio_pci_core_device *vdev,
 						    DMABUF_VFIO_RANGES));
 }
 
-/* The core calls this without a check, though there is nothing to free. */
-static void dmabuf_vfio_release_region(struct vfio_pci_core_device *vdev,
-				       struct vfio_pci_region *region)
-{
-}
-
 static const struct vfio_pci_regops dmabuf_vfio_regops = {
 	.rw		= dmabuf_vfio_rw,
-	.release	= dmabuf_vfio_release_region,
 	.add_capability	= dmabuf_vfio_add_capability,
 };
 
