@@ -86,7 +86,6 @@ static void vpk_expect_zapped(struct kunit *test, struct vpk_sriov *on)
 	for (; zap < end; zap++)
 		KUNIT_EXPECT_FALSE_MSG(test, zap->mapped, "%s",
 				       vpk_log_detail(test, on->host));
-	}
 	for (i = 0; i < 2; i++)
 		KUNIT_EXPECT_FALSE(test, vpk_mapped(on->map[i], 0));
 }
