@@ -7,6 +7,12 @@
 bdf=0000:03:00.0
 slot=sys/devices/pci0000:00/0000:00:1c.0
 
+# file PATH TEXT..., append PATH TEXT..., folder PATH, link PATH TARGET, gone PATH
+file() { mkdir -p "${1%/*}"; echo "${*:2}" >"$1"; }
+append() { echo "${*:2}" >>"$1"; }
+folder() { mkdir -p "$1"; }
+link() { mkdir -p "${1%/*}"; ln -s "$2" "$1"; }
+gone() { rm -r "$1"; }
 # pci BDF GROUP CLASS MODALIAS: a device behind a root port.
 pci() {
 	local dir=$r/$slot/$1
