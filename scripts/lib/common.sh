@@ -207,7 +207,7 @@ trap 'exit 143' TERM HUP
 
 # run_logged LOG SECONDS "what" COMMAND...: output to LOG, progress for people
 # meanwhile, at most SECONDS. When it fails: the end of the log and its path.
-# Returns the status of COMMAND (124 for a time-out).
+# Returns the status of COMMAND (124 for a time-out). COMMAND may be a function.
 run_logged() {
 	local log=$1 limit=$2 what=$3 rc=0 start now last=0
 	shift 3
@@ -216,6 +216,11 @@ run_logged() {
 	mkdir -p "$(dirname "$log")"
 	start=$SECONDS
 	say "$what (log: ${log#"$KIT_ROOT"/})"
+	if declare -F "$1" >/dev/null; then
+		export -f "${1?}"
+		# shellcheck disable=SC2016 # for that bash
+		set -- bash -euo pipefail -c '"$@"' - "$@"
+	fi
 	# timeout makes a process group of its own and hands signals on to it.
 	timeout -k 20 "$limit" "$@" </dev/null >"$log" 2>&1 &
 	KIT_JOB=$!
