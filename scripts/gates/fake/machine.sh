@@ -77,11 +77,11 @@ new_machine() {
 	process 1 init
 }
 
-# new_live_machine: one that does something about what is written, see fake-kernel.
+# new_live_machine: one that does something about what is written, see kernel.
 new_live_machine() {
 	new_machine
-	cp "$KIT_ROOT/scripts/gates/fake-kernel" "$r/kernel"
-	cp "$KIT_ROOT/scripts/gates/fake-conformance" "$r/program"
+	cp "$KIT_ROOT/scripts/gates/fake/kernel" "$r/kernel"
+	cp "$KIT_ROOT/scripts/gates/fake/conformance" "$r/program"
 	mkdir -p "$r/run" "$r/dev" "$r/sys/bus/pci/drivers/igb"
 	: >"$r/dev/kmsg"
 	echo 0 >"$r/seconds"
