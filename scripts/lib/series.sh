@@ -80,6 +80,31 @@ link_kit() {
 	printf '\nobj-$(CONFIG_VFIO_PCI_VARIANT_KIT) += variant-kit/\n' >>"$pci/Makefile"
 }
 
+# series_begin: $main (the grafted tree of $base), $tree (a second work tree of it,
+# so that going through the commits does not touch the one that other builds use)
+# and its commits $first (unpatched) and $last.
+# shellcheck disable=SC2034,SC2154 # for who calls it; set_base's
+series_begin() {
+	main=$BUILD/linux-$base
+	tree=$BUILD/linux-$base-series
+	first=$(kgit -C "$main" rev-parse 'refs/tags/base^{commit}')
+	last=$(kgit -C "$main" rev-parse HEAD)
+}
+
+# series_tree: make $tree if it is not there.
+series_tree() {
+	if [ "$(kgit -C "$tree" rev-parse --git-common-dir 2>/dev/null)" != "$main/.git" ]; then
+		need_space "$BUILD" 2500 "a tree to build the series in"
+		rm -rf "$tree"
+		kgit -C "$main" worktree prune
+		run_logged "$BUILD/log/tree-$base.log" 600 "checking out a tree for the series" \
+			env GIT_CONFIG_GLOBAL=/dev/null git -C "$main" -c core.hooksPath=/dev/null \
+			worktree add -f --detach "$tree" "$first" ||
+			die "no tree to build the series in"
+	fi
+	rm -f "$(kgit -C "$tree" rev-parse --absolute-git-dir)/index.lock"
+}
+
 # graft_key COMMIT UNPATCHED PATCH...: what a grafted tree is made from.
 graft_key() {
 	local commit=$1 unpatched=$2
