@@ -261,6 +261,17 @@ run_logged() {
 	return "$rc"
 }
 
+# pass, fail, skip WHAT: a line, which is counted. tell_counts: the last line of
+# whoever counts; false if something failed.
+passed=0 failed=0 skipped=0
+pass() { printf 'ok    %s\n' "$*"; passed=$((passed + 1)); }
+fail() { printf 'FAIL  %s\n' "$*"; failed=$((failed + 1)); }
+skip() { printf 'skip  %s\n' "$*"; skipped=$((skipped + 1)); }
+tell_counts() {
+	printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+	[ "$failed" -eq 0 ]
+}
+
 # counts_of FILE: "P F S" if its last line is "P passed, F failed, S skipped".
 counts_of() {
 	grep . "$1" | tail -n 1 |
