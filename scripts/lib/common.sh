@@ -85,21 +85,10 @@ set_base() {
 	check_base "$base"
 }
 
-# known_bases: those with a series in this checkout.
-known_bases() {
-	local b out=
-	for b in $KIT_BASES; do
-		[ -d "$KIT_ROOT/core-patch/v$b" ] && out="$out $b"
-	done
-	printf '%s\n' "${out:- $KIT_BASES}" | cut -c2-
-}
-
 # check_base BASE: only a base that the kit knows goes on.
 check_base() {
-	case " $(known_bases) " in
-	*" ${1:-} "*) [ -n "${1:-}" ] && return ;;
-	esac
-	die "unknown base '${1:-}' (known: $(known_bases | sed 's/ /, /g'))"
+	[[ -n ${1:-} && " $KIT_BASES " == *" $1 "* ]] ||
+		die "unknown base '${1:-}' (known: ${KIT_BASES// /, })"
 }
 
 # variant_names: the samples, one a line.

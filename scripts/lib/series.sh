@@ -114,3 +114,22 @@ graft_key() {
 		[ $# -eq 0 ] || cat "$@"
 	} | sha
 }
+
+# checkpatch STAMP OPTION... -- FILE...: what checkpatch --strict of the grafted tree finds
+# in files or patches. Not again when all were clean before and are as they were.
+checkpatch() {
+	local stamp=$1 main=$BUILD/linux-$base options=() key found rc=0
+	shift
+	while [ "$1" != -- ]; do options+=("$1"); shift; done
+	shift
+	[[ $1 == *.patch ]] || options+=(-f)
+	mkdir -p "$(dirname "$stamp")"
+	key=$({ echo "${options[*]}"; sha256sum "$main/scripts/checkpatch.pl" "$@"; } | sha)
+	! unchanged "$stamp" "$key" checkpatch 2>/dev/null || return 0
+	found=$(perl "$main/scripts/checkpatch.pl" "--root=$main" --strict --terse --no-summary \
+		--quiet --show-types "${options[@]}" "$@" 2>"$stamp.error" </dev/null) || rc=$?
+	# The traceback of a spdxcheck without its library is no finding.
+	[ -n "$found" ] || [ "$rc" -eq 0 ] || found=$(cat "$stamp.error")
+	[ -z "$found" ] || { printf '%s\n' "$found"; return 1; }
+	mark_done "$stamp" "$key"
+}
