@@ -40,9 +40,13 @@ class Timeline(KitDirective):
         if text is None:
             self.warn(f"timeline of a KUnit case that does not exist: {tl['kunit']}")
             return
-        for seq in tl["sequences"]:
-            if f'"{seq["order"]}"' not in text:
-                self.warn(f"{tl['kunit']} does not expect the order '{seq['order']}'")
+        for order in tl["orders"]:
+            if f'"{order}"' not in text:
+                self.warn(f"{tl['kunit']} does not expect the order '{order}'")
+        # One arrow an event, and one a request of the user thread.
+        shown = sum(step.get("from", 0) > 0 for step in tl["steps"])
+        if shown != sum(len(order.split()) for order in tl["orders"]):
+            self.warn(f"the steps of {tl['title']} are not those of its orders")
 
     def caption(self, tl: dict) -> str:
         if "kunit" in tl:
