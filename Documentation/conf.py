@@ -25,7 +25,8 @@ copyright = "2026 The VFIO variant-driver kit authors"
 html_title = project
 language = "en"
 
-extensions = ["kerneldoc", "kitdocs"]
+extensions = ["sphinx.ext.graphviz", "kerneldoc", "kitdocs"]
+graphviz_output_format = "svg"
 kerneldoc_srctree = KDOC_TREE
 kit_root = KIT_ROOT
 kit_base = os.environ.get("KIT_DOCS_BASE", "7.3")

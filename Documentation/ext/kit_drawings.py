@@ -3,13 +3,12 @@
 """Directives that draw: timelines, and the rooms of the kit."""
 
 import json
-import re
-import subprocess
 import textwrap
 from pathlib import Path
 
 from docutils import nodes
 from docutils.parsers.rst import directives
+from sphinx.ext.graphviz import graphviz
 
 import kit_tree
 import timeline             # of scripts/report
@@ -83,33 +82,23 @@ class Timeline(KitDirective):
 
 
 class KitRooms(KitDirective):
-    """The folders of the kit, what each is for, and which of them use which: from
-    the README's table, and from what their files name."""
-
-    def graph(self, rooms: dict[str, str]) -> str:
-        lines = ["digraph { rankdir=TB; bgcolor=transparent; nodesep=.2; ranksep=.4;",
-                 'node [shape=box, fontname="sans-serif", fontsize=11, margin=".12,.07"];']
-        for room, text in rooms.items():
-            words = "\\n".join(textwrap.wrap(text, 24)).replace('"', "'")
-            lines.append(f'"{room}" [label="{room}/\\n{words}"];')
-        lines += [f'"{a}" -> "{b}";' for a, b in sorted(kit_tree.calls(self.root, list(rooms)))]
-        return "\n".join([*lines, "}"])
+    """The folders of the kit, each with what it is for, and an arrow to each whose files
+    it uses: from the README's table, and from what their files name."""
 
     def run(self):
         self.depends_on(self.root / "README.rst")
         rooms = kit_tree.rooms(self.root)
         if not rooms:
             return self.warn("README.rst has no table of rooms")
-        try:
-            svg = subprocess.run(["dot", "-Tsvg"], input=self.graph(rooms), text=True, timeout=60,
-                                 capture_output=True, check=True).stdout
-        except (OSError, subprocess.SubprocessError) as e:
-            return self.warn(f"dot does not draw the rooms (scripts/setup docs): {e}")
-        svg = re.sub(r'(?s)^.*?<svg width="\d+pt" height="\d+pt"', '<svg class="rooms" role="img"', svg)
-        # Colours are the theme's, and a mouse over a box needs no title in it.
-        svg = re.sub(r' (fill|stroke)="(?!none|transparent)[^"]*"|<title>.*?</title>', "", svg)
-        return figure(svg, "The rooms of the kit", self.parse(
-            ["An arrow leads from a room to one whose files it uses."]))
+        lines = ["digraph { bgcolor=transparent; nodesep=.2; ranksep=.4;",
+                 'node [shape=box, style=filled, fillcolor=white, fontname="sans-serif", fontsize=11];',
+                 'edge [color="#808080"];']
+        for room, text in rooms.items():
+            words = "\\n".join(textwrap.wrap(text, 24)).replace('"', "'")
+            lines.append(f'"{room}" [label="{room}/\\n{words}"];')
+        lines += [f'"{a}" -> "{b}";' for a, b in sorted(kit_tree.calls(self.root, list(rooms)))]
+        return [graphviz("", code="\n".join([*lines, "}"]), alt="The rooms of the kit", align="center",
+                         options={"docname": self.env.docname})]
 
 
 def setup(app):
