@@ -30,9 +30,10 @@ def run_verify(args) -> int:
         table.die(f"no folder {args.dir}")
     options = verify.Options(args.drivers.split(), args.host, args.all_paths, args.seconds, args.label)
     verdict = verify.Verdict(args.dir, options)
-    table.write(args.dir / "results.json", json.dumps(verdict.as_json(), indent=1) + "\n")
-    table.write(args.dir / "results.xml", junit.to_xml(verify.suites(verdict)))
-    table.write(args.dir / "index.html", page.page(verdict))
+    for name, text in (("results.json", json.dumps(verdict.as_json(), indent=1) + "\n"),
+                       ("results.xml", junit.to_xml(verify.suites(verdict))),
+                       ("index.html", page.page(verdict))):
+        (args.dir / name).write_text(text, encoding="utf-8")
     print(verify_text.report(verdict, args.verbose))
     return 1 if verdict.failures else 0
 

@@ -4,6 +4,7 @@
 programs and drivers, why tests were skipped, and what has failed."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -56,16 +57,6 @@ class Run:
     def failures(self) -> list[tuple[Program, Test]]:
         return [(p, t) for p in self.programs for t in p.tests if t.status == "fail"]
 
-    def skips(self) -> dict[tuple[str, str], int]:
-        """(suite, why): how many tests."""
-        out: dict[tuple[str, str], int] = {}
-        for program in self.programs:
-            for test in program.tests:
-                if test.status == "skip":
-                    key = program.suite, test.why or "no reason given"
-                    out[key] = out.get(key, 0) + 1
-        return out
-
     def others(self) -> list[str]:
         """What is wrong and no program's failure."""
         out = [f"{b.name}: {b.why}" for b in self.failed_binds]
@@ -114,8 +105,10 @@ def section(title: str, lines: list[str]) -> list[str]:
 def details(run: Run, prefix: str, comparing: bool) -> list[str]:
     """Skips with their reasons, known reports and failures, the failures last. In a
     comparison a failure is only that if the other kernel has none."""
+    skips = Counter((p.suite, t.why or "no reason given")
+                    for p in run.programs for t in p.tests if t.status == "skip")
     lines = section(prefix + "skipped, and why:",
-                    [f"{suite}: {n} x {why}" for (suite, why), n in run.skips().items()])
+                    [f"{suite}: {n} x {why}" for (suite, why), n in skips.items()])
     lines += section(prefix + "known of Linux itself, and not counted:", list(dict.fromkeys(run.known)))
     lines += section(prefix + "in the kernel's console:", run.reports)
     if comparing:
