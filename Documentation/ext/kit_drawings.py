@@ -15,13 +15,6 @@ import timeline             # of scripts/report
 from kit_directives import KitDirective
 
 
-def figure(picture: str, title: str, caption: list) -> list:
-    """A picture that scrolls where it is too wide, with a caption."""
-    return [nodes.raw("", '<figure class="timeline"><div class="timeline-scroll" tabindex="0" role="group" '
-                      f'aria-label="{timeline.esc(title)}">{picture}</div><figcaption>', format="html"),
-            *caption, nodes.raw("", "</figcaption></figure>", format="html")]
-
-
 class Timeline(KitDirective):
     """One diagram, or several side by side where there is room."""
     required_arguments = 1
@@ -60,6 +53,9 @@ class Timeline(KitDirective):
                     "milliseconds; rows are not to scale.")
         return tl.get("source", "A story, not a recording.")
 
+    def html(self, text: str):
+        return nodes.raw("", text, format="html")
+
     def one(self, name: str) -> list:
         path = self.find(name)
         if not path:
@@ -71,14 +67,16 @@ class Timeline(KitDirective):
         except (timeline.BadTimeline, ValueError, KeyError, TypeError) as e:
             return self.warn(f"{path}: {e!r}")
         text = self.options.get("caption") or self.caption(tl)
-        return figure(svg, tl["title"], self.parse([f"**{tl['title']}.** {text}"]))
+        # A picture that scrolls where it is too wide.
+        return [self.html('<figure class="timeline"><div class="timeline-scroll" tabindex="0" role="group" '
+                          f'aria-label="{timeline.esc(tl["title"])}">{svg}</div><figcaption>'),
+                *self.parse([f"**{tl['title']}.** {text}"]), self.html("</figcaption></figure>")]
 
     def run(self):
         out = [node for name in self.arguments[0].split() for node in self.one(name)]
         if " " not in self.arguments[0]:
             return out
-        return [nodes.raw("", '<div class="timeline-pair">', format="html"), *out,
-                nodes.raw("", "</div>", format="html")]
+        return [self.html('<div class="timeline-pair">'), *out, self.html("</div>")]
 
 
 class KitRooms(KitDirective):

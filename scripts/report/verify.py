@@ -53,15 +53,6 @@ class Row:
     notes: list[int]        # indices into Verdict.notes
 
 
-@dataclass
-class Options:
-    drivers: list[str] = field(default_factory=list)
-    host: bool = False
-    all_paths: bool = False
-    seconds: int | None = None
-    label: str = ""
-
-
 def findings(cell: Cell) -> list[tuple[str, Finding]]:
     """(rule, finding) of all that is wrong in a cell."""
     wrong = [(c.rule, Finding(cell.device, c.name, c.text)) for c in cell.checks if c.status == "fail"]
@@ -95,8 +86,10 @@ def where(some: list[Cell], everything: list[Cell]) -> str:
 class Verdict:
     """Everything that the reports show of a run."""
 
-    def __init__(self, folder: Path, options: Options):
-        self.folder, self.options = folder, options
+    def __init__(self, options):
+        """Of the arguments of the subcommand."""
+        folder = self.folder = options.dir
+        self.options = options
         self.results = cells.load(folder / "cells.jsonl")
         self.reports = console.reports(console.read(folder / "console.log"))
         self.drivers = list(dict.fromkeys(options.drivers + [c.driver for c in self.results.cells]))
