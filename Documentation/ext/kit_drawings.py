@@ -7,7 +7,6 @@ import textwrap
 from pathlib import Path
 
 from docutils import nodes
-from docutils.parsers.rst import directives
 from sphinx.ext.graphviz import graphviz
 
 import kit_tree
@@ -19,12 +18,6 @@ class Timeline(KitDirective):
     """One diagram, or several side by side where there is room."""
     required_arguments = 1
     final_argument_whitespace = True
-    option_spec = {"caption": directives.unchanged}
-
-    def find(self, name: str) -> Path | None:
-        places = [name] if "/" in name else [f"recorded/{name}", f"kunit/{name}"]
-        files = [Path(self.env.srcdir, "timelines", f"{place}.json") for place in places]
-        return next((f for f in files if f.exists()), None)
 
     def check_case(self, tl: dict) -> None:
         """Does the case exist, and expect these orders?"""
@@ -51,22 +44,20 @@ class Timeline(KitDirective):
             return (f"Recorded by ``make verify`` with plain vfio-pci on an emulated {device}{kernel}: "
                     "tracepoints and kprobe events of the guest, and what a reader thread saw. Times in "
                     "milliseconds; rows are not to scale.")
-        return tl.get("source", "A story, not a recording.")
+        return "A story, not a recording."
 
     def html(self, text: str):
         return nodes.raw("", text, format="html")
 
     def one(self, name: str) -> list:
-        path = self.find(name)
-        if not path:
-            return self.warn(f"no timeline {name}")
+        path = Path(self.env.srcdir, "timelines", f"{name}.json")
         self.depends_on(path)
         try:
             tl = json.loads(path.read_text(encoding="utf-8"))
             svg = timeline.draw(tl, self.env.new_serialno("timeline"))
-        except (timeline.BadTimeline, ValueError, KeyError, TypeError) as e:
+        except (OSError, timeline.BadTimeline, ValueError, KeyError, TypeError) as e:
             return self.warn(f"{path}: {e!r}")
-        text = self.options.get("caption") or self.caption(tl)
+        text = self.caption(tl)
         # A picture that scrolls where it is too wide.
         return [self.html('<figure class="timeline"><div class="timeline-scroll" tabindex="0" role="group" '
                           f'aria-label="{timeline.esc(tl["title"])}">{svg}</div><figcaption>'),

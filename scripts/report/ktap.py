@@ -23,7 +23,6 @@ class Program:
     name: str
     suite: str = ""
     driver: str = ""
-    device: str = ""
     lines: list[str] = field(default_factory=list)      # its output
     cases: list[Case] = field(default_factory=list)
     planned: int | None = None
@@ -54,7 +53,6 @@ class Program:
 
 @dataclass
 class Guest:
-    kernel: str = ""
     off: bool = False       # it came to the end of its plan
     programs: list[Program] = field(default_factory=list)
     binds: list[Case] = field(default_factory=list)     # modules and devices, and how it went
@@ -97,8 +95,7 @@ def program(lines: list[str], how: dict[str, str] | None, end: Case | None) -> P
             continue
         if line.startswith("# kit: suite "):
             words = pairs(line.removeprefix("# kit: "))
-            out.suite, out.driver, out.device = (
-                words.get(k, "") for k in ("suite", "driver", "device"))
+            out.suite, out.driver = words.get("suite", ""), words.get("driver", "")
             continue
         out.lines.append(line)
         if plan := PLAN.match(line):
@@ -137,9 +134,7 @@ def read(path: Path) -> Guest:
         elif line.startswith("# kit: why "):
             why = line.removeprefix("# kit: why ")
         elif line.startswith("# kit: guest "):
-            what, _, words = line.removeprefix("# kit: guest ").partition(" ")
-            guest.off |= what == "off"
-            guest.kernel = pairs(words).get("kernel") or guest.kernel
+            guest.off |= line.startswith("# kit: guest off")
         elif line.startswith("# kit: seconds "):
             how = pairs(line.removeprefix("# kit: "))
         elif test := result(line, []):
