@@ -51,7 +51,6 @@ class Timeline(KitDirective):
 
     def one(self, name: str) -> list:
         path = Path(self.env.srcdir, "timelines", f"{name}.json")
-        self.depends_on(path)
         try:
             tl = json.loads(path.read_text(encoding="utf-8"))
             svg = timeline.draw(tl, self.env.new_serialno("timeline"))
@@ -75,7 +74,6 @@ class KitRooms(KitDirective):
     it uses: from the README's table, and from what their files name."""
 
     def run(self):
-        self.depends_on(self.root / "README.rst")
         rooms = kit_tree.rooms(self.root)
         if not rooms:
             return self.warn("README.rst has no table of rooms")

@@ -81,11 +81,11 @@ def kunit_case_text(root: Path, name: str) -> str | None:
     return None
 
 
-def paths(root: Path) -> tuple[Path, list[Test]]:
-    """The table of paths, and each with its title."""
-    table = root / "selftests/lib/path_table.h"
-    rows = re.findall(r'^KIT_(?:PATH|CELL)\((\w+), "([^"]+)"', read(table), re.M)
-    return table, [Test(name, title) for name, title in rows]
+def paths(root: Path) -> list[Test]:
+    """The table of paths, each with its title."""
+    rows = re.findall(r'^KIT_(?:PATH|CELL)\((\w+), "([^"]+)"',
+                      read(root / "selftests/lib/path_table.h"), re.M)
+    return [Test(name, title) for name, title in rows]
 
 
 def selftests(root: Path) -> list[Suite]:
