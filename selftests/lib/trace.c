@@ -47,6 +47,9 @@ static const struct probe {
 	{ "bridge_reset", "pci_bridge_secondary_bus_reset", false, EV_BUS_RESET },
 	{ "command", "pci_user_write_config_word pos=" ARG2 ":s32 arg=" ARG3 ":u16", false,
 	  EV_MEM_OFF },
+	/* The core patch has got the user's config access before. */
+	{ "command_locked", "pci_write_config_word pos=" ARG2 ":s32 arg=" ARG3 ":u16", false,
+	  EV_MEM_OFF },
 	{ "importer", "iopt_revoke_notify", false, EV_INVALIDATE },
 	{ "close", "vfio_pci_core_close_device", false, EV_CLOSE },
 	{ "unmap", "unmap_mapping_range start=" ARG2 ":u64 len=" ARG3 ":u64", false, EV_UNMAP },

@@ -27,7 +27,7 @@
 #define MAX_RUNS	32
 #define ROUND_SIZE	(16 * KIT_PAGE_SIZE)
 
-static double seconds = 2, at_most = 5;
+static double seconds = 2, at_most = 3;
 static int runs = 5;
 
 FIXTURE(stall) {
