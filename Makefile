@@ -118,7 +118,7 @@ kernel-selftests: ## run the kernel's own VFIO selftests, unpatched and patched
 
 .PHONY: check-archs
 check-archs: ## build for arm64, i386 and without P2PDMA: no new warning?
-	@scripts/gates/check-archs
+	@scripts/gates/check-series --archs $(BASE)
 
 ##@ Carry the series
 

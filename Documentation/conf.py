@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Sphinx configuration. Built by scripts/build-docs, which says where the
-kernel tree is whose kernel-doc extension, and whose comments, are used."""
+"""Sphinx configuration, for scripts/build-docs. The kernel-doc extension and the
+comments are those of the grafted tree of BASE."""
 
 import json
 import os
@@ -8,7 +8,8 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 KIT_ROOT = os.path.dirname(HERE)
-KDOC_TREE = os.environ.get("KIT_DOCS_TREE", os.path.join(KIT_ROOT, "build", "linux-7.3"))
+BASE = os.environ.get("BASE") or "7.3"
+KDOC_TREE = os.path.join(KIT_ROOT, "build", f"linux-{BASE}")
 
 sys.dont_write_bytecode = True
 os.environ["srctree"] = KDOC_TREE  # read by kerneldoc.py
@@ -25,10 +26,11 @@ copyright = "2026 The VFIO variant-driver kit authors"
 html_title = project
 language = "en"
 
-extensions = ["kerneldoc", "kitdocs"]
+extensions = ["sphinx.ext.graphviz", "kerneldoc", "kitdocs"]
+graphviz_output_format = "svg"
 kerneldoc_srctree = KDOC_TREE
 kit_root = KIT_ROOT
-kit_base = os.environ.get("KIT_DOCS_BASE", "7.3")
+kit_base = BASE
 
 nitpicky = True
 # Types of the kernel's own, which kernel-doc refers to and this site does not

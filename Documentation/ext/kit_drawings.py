@@ -3,36 +3,21 @@
 """Directives that draw: timelines, and the rooms of the kit."""
 
 import json
-import re
-import subprocess
 import textwrap
 from pathlib import Path
 
 from docutils import nodes
-from docutils.parsers.rst import directives
+from sphinx.ext.graphviz import graphviz
 
 import kit_tree
 import timeline             # of scripts/report
 from kit_directives import KitDirective
 
 
-def figure(picture: str, title: str, caption: list) -> list:
-    """A picture that scrolls where it is too wide, with a caption."""
-    return [nodes.raw("", '<figure class="timeline"><div class="timeline-scroll" tabindex="0" role="group" '
-                      f'aria-label="{timeline.esc(title)}">{picture}</div><figcaption>', format="html"),
-            *caption, nodes.raw("", "</figcaption></figure>", format="html")]
-
-
 class Timeline(KitDirective):
     """One diagram, or several side by side where there is room."""
     required_arguments = 1
     final_argument_whitespace = True
-    option_spec = {"caption": directives.unchanged}
-
-    def find(self, name: str) -> Path | None:
-        places = [name] if "/" in name else [f"recorded/{name}", f"kunit/{name}"]
-        files = [Path(self.env.srcdir, "timelines", f"{place}.json") for place in places]
-        return next((f for f in files if f.exists()), None)
 
     def check_case(self, tl: dict) -> None:
         """Does the case exist, and expect these orders?"""
@@ -40,9 +25,13 @@ class Timeline(KitDirective):
         if text is None:
             self.warn(f"timeline of a KUnit case that does not exist: {tl['kunit']}")
             return
-        for seq in tl["sequences"]:
-            if f'"{seq["order"]}"' not in text:
-                self.warn(f"{tl['kunit']} does not expect the order '{seq['order']}'")
+        for order in tl["orders"]:
+            if f'"{order}"' not in text:
+                self.warn(f"{tl['kunit']} does not expect the order '{order}'")
+        # One arrow an event, and one a request of the user thread.
+        shown = sum(step.get("from", 0) > 0 for step in tl["steps"])
+        if shown != sum(len(order.split()) for order in tl["orders"]):
+            self.warn(f"the steps of {tl['title']} are not those of its orders")
 
     def caption(self, tl: dict) -> str:
         if "kunit" in tl:
@@ -55,57 +44,48 @@ class Timeline(KitDirective):
             return (f"Recorded by ``make verify`` with plain vfio-pci on an emulated {device}{kernel}: "
                     "tracepoints and kprobe events of the guest, and what a reader thread saw. Times in "
                     "milliseconds; rows are not to scale.")
-        return tl.get("source", "A story, not a recording.")
+        return "A story, not a recording."
+
+    def html(self, text: str):
+        return nodes.raw("", text, format="html")
 
     def one(self, name: str) -> list:
-        path = self.find(name)
-        if not path:
-            return self.warn(f"no timeline {name}")
-        self.depends_on(path)
+        path = Path(self.env.srcdir, "timelines", f"{name}.json")
         try:
             tl = json.loads(path.read_text(encoding="utf-8"))
             svg = timeline.draw(tl, self.env.new_serialno("timeline"))
-        except (timeline.BadTimeline, ValueError, KeyError, TypeError) as e:
+        except (OSError, timeline.BadTimeline, ValueError, KeyError, TypeError) as e:
             return self.warn(f"{path}: {e!r}")
-        text = self.options.get("caption") or self.caption(tl)
-        return figure(svg, tl["title"], self.parse([f"**{tl['title']}.** {text}"]))
+        text = self.caption(tl)
+        # A picture that scrolls where it is too wide.
+        return [self.html('<figure class="timeline"><div class="timeline-scroll" tabindex="0" role="group" '
+                          f'aria-label="{timeline.esc(tl["title"])}">{svg}</div><figcaption>'),
+                *self.parse([f"**{tl['title']}.** {text}"]), self.html("</figcaption></figure>")]
 
     def run(self):
         out = [node for name in self.arguments[0].split() for node in self.one(name)]
         if " " not in self.arguments[0]:
             return out
-        return [nodes.raw("", '<div class="timeline-pair">', format="html"), *out,
-                nodes.raw("", "</div>", format="html")]
+        return [self.html('<div class="timeline-pair">'), *out, self.html("</div>")]
 
 
 class KitRooms(KitDirective):
-    """The folders of the kit, what each is for, and which of them use which: from
-    the README's table, and from what their files name."""
+    """The folders of the kit, each with what it is for, and an arrow to each whose files
+    it uses: from the README's table, and from what their files name."""
 
-    def graph(self, rooms: dict[str, str]) -> str:
-        lines = ["digraph { rankdir=TB; bgcolor=transparent; nodesep=.2; ranksep=.4;",
-                 'node [shape=box, fontname="sans-serif", fontsize=11, margin=".12,.07"];']
+    def run(self):
+        rooms = kit_tree.rooms(self.root)
+        if not rooms:
+            return self.warn("README.rst has no table of rooms")
+        lines = ["digraph { bgcolor=transparent; nodesep=.2; ranksep=.4;",
+                 'node [shape=box, style=filled, fillcolor=white, fontname="sans-serif", fontsize=11];',
+                 'edge [color="#808080"];']
         for room, text in rooms.items():
             words = "\\n".join(textwrap.wrap(text, 24)).replace('"', "'")
             lines.append(f'"{room}" [label="{room}/\\n{words}"];')
         lines += [f'"{a}" -> "{b}";' for a, b in sorted(kit_tree.calls(self.root, list(rooms)))]
-        return "\n".join([*lines, "}"])
-
-    def run(self):
-        self.depends_on(self.root / "README.rst")
-        rooms = kit_tree.rooms(self.root)
-        if not rooms:
-            return self.warn("README.rst has no table of rooms")
-        try:
-            svg = subprocess.run(["dot", "-Tsvg"], input=self.graph(rooms), text=True, timeout=60,
-                                 capture_output=True, check=True).stdout
-        except (OSError, subprocess.SubprocessError) as e:
-            return self.warn(f"dot does not draw the rooms (scripts/setup docs): {e}")
-        svg = re.sub(r'(?s)^.*?<svg width="\d+pt" height="\d+pt"', '<svg class="rooms" role="img"', svg)
-        # Colours are the theme's, and a mouse over a box needs no title in it.
-        svg = re.sub(r' (fill|stroke)="(?!none|transparent)[^"]*"|<title>.*?</title>', "", svg)
-        return figure(svg, "The rooms of the kit", self.parse(
-            ["An arrow leads from a room to one whose files it uses."]))
+        return [graphviz("", code="\n".join([*lines, "}"]), alt="The rooms of the kit", align="center",
+                         options={"docname": self.env.docname})]
 
 
 def setup(app):

@@ -2,6 +2,7 @@
 # Copyright (C) 2026 The VFIO variant-driver kit authors
 """What the kit's sources say about themselves: tests, paths, patches, rooms."""
 
+import email
 import os
 import re
 from dataclasses import dataclass
@@ -80,11 +81,11 @@ def kunit_case_text(root: Path, name: str) -> str | None:
     return None
 
 
-def paths(root: Path) -> tuple[Path, list[Test]]:
-    """The table of paths, and each with its title."""
-    table = root / "selftests/lib/path_table.h"
-    rows = re.findall(r'^KIT_(?:PATH|CELL)\((\w+), "([^"]+)"', read(table), re.M)
-    return table, [Test(name, title) for name, title in rows]
+def paths(root: Path) -> list[Test]:
+    """The table of paths, each with its title."""
+    rows = re.findall(r'^KIT_(?:PATH|CELL)\((\w+), "([^"]+)"',
+                      read(root / "selftests/lib/path_table.h"), re.M)
+    return [Test(name, title) for name, title in rows]
 
 
 def selftests(root: Path) -> list[Suite]:
@@ -103,10 +104,9 @@ def series(root: Path, base: str) -> list[Patch]:
     names = [n for n in read(folder / "series").split("\n") if n.strip() and not n.startswith("#")]
     out = []
     for number, name in enumerate(map(str.strip, names), 1):
-        head, _, rest = read(folder / name).partition("\n\n")
-        subject = re.search(r"(?ms)^Subject: (.*?)(?=^\S|\Z)", head)[1]
-        subject = re.sub(r"\s*\n\s*", " ", re.sub(r"^\[PATCH[^]]*\]\s*", "", subject)).strip()
-        message, _, stat = rest.partition("\n---\n")
+        mail = email.message_from_string(read(folder / name))
+        subject = " ".join(re.sub(r"^\[PATCH[^]]*\]", "", mail["Subject"]).split())
+        message, _, stat = mail.get_payload().partition("\n---\n")
         message = re.sub(r"(?m)^Signed-off-by:.*\n?", "", message).strip()
         files = re.findall(r"(?m)^ (\S+)\s+\|", stat.partition("\ndiff --git")[0])
         out.append(Patch(number, name, subject, message, files))

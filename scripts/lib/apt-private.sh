@@ -24,32 +24,20 @@ debian_mirror() {
 		END { print best ? best : other }'
 }
 
-# own_sources DIR: copies of the machine's own sources in DIR.
-own_sources() {
-	local file
-	find "$1" -name 'own-*' -delete
-	[ ! -s /etc/apt/sources.list ] || cp /etc/apt/sources.list "$1/own-main.list"
-	for file in /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources; do
-		[ ! -r "$file" ] || cp "$file" "$1/own-$(basename "$file")"
-	done
-}
-
 apt_private() {
-	local suite=$2 own=${3:-} dir=$KIT_CACHE/apt/$1 mirror keyring
+	local suite=$2 own=${3:-} dir=$KIT_CACHE/apt/$1 mirror keyring parts=/dev/null
 	keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 	mirror=$(debian_mirror)
 	[ -n "$mirror" ] ||
 		die "this machine's apt has no Debian mirror to get $suite from (see 'apt-get indextargets')"
 	[ -f "$keyring" ] ||
 		die "$keyring is missing: install it with 'apt-get install debian-archive-keyring'"
-	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial" "$dir/parts"
-	write_atomic "$dir/parts/kit.sources" <<-END
-		Types: deb
-		URIs: $mirror
-		Suites: $suite
-		Components: main
-		Signed-By: $keyring
-	END
+	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
+	{
+		[ -z "$own" ] || cat /etc/apt/sources.list 2>/dev/null || :
+		echo "deb [signed-by=$keyring] $mirror $suite main"
+	} | write_atomic "$dir/kit.list"
+	[ -z "$own" ] || parts=/etc/apt/sources.list.d
 	{
 		# The machine's settings (a proxy, say), but no hooks, pins or
 		# default release. Everything is downloaded by who runs this: as
@@ -61,8 +49,8 @@ apt_private() {
 			Dir::Etc::main "/dev/null";
 			Dir::Etc::preferences "/dev/null";
 			Dir::Etc::preferencesparts "/dev/null";
-			Dir::Etc::sourcelist "/dev/null";
-			Dir::Etc::sourceparts "$dir/parts";
+			Dir::Etc::sourcelist "$dir/kit.list";
+			Dir::Etc::sourceparts "$parts";
 			Dir::State::lists "$dir/lists";
 			Dir::Cache "$dir/cache";
 			Acquire::Languages "none";
@@ -72,7 +60,6 @@ apt_private() {
 			APT::Sandbox::User "root";
 		END
 	} | write_atomic "$dir/apt.conf"
-	[ -z "$own" ] || own_sources "$dir/parts"
 	# shellcheck disable=SC2034 # used by who sources this
 	APT_GET=(env "APT_CONFIG=$dir/apt.conf" apt-get -q)
 	# shellcheck disable=SC2034

@@ -85,21 +85,10 @@ set_base() {
 	check_base "$base"
 }
 
-# known_bases: those with a series in this checkout.
-known_bases() {
-	local b out=
-	for b in $KIT_BASES; do
-		[ -d "$KIT_ROOT/core-patch/v$b" ] && out="$out $b"
-	done
-	printf '%s\n' "${out:- $KIT_BASES}" | cut -c2-
-}
-
 # check_base BASE: only a base that the kit knows goes on.
 check_base() {
-	case " $(known_bases) " in
-	*" ${1:-} "*) [ -n "${1:-}" ] && return ;;
-	esac
-	die "unknown base '${1:-}' (known: $(known_bases | sed 's/ /, /g'))"
+	[[ -n ${1:-} && " $KIT_BASES " == *" $1 "* ]] ||
+		die "unknown base '${1:-}' (known: ${KIT_BASES// /, })"
 }
 
 # variant_names: the samples, one a line.
@@ -207,7 +196,7 @@ trap 'exit 143' TERM HUP
 
 # run_logged LOG SECONDS "what" COMMAND...: output to LOG, progress for people
 # meanwhile, at most SECONDS. When it fails: the end of the log and its path.
-# Returns the status of COMMAND (124 for a time-out).
+# Returns the status of COMMAND (124 for a time-out). COMMAND may be a function.
 run_logged() {
 	local log=$1 limit=$2 what=$3 rc=0 start now last=0
 	shift 3
@@ -216,6 +205,11 @@ run_logged() {
 	mkdir -p "$(dirname "$log")"
 	start=$SECONDS
 	say "$what (log: ${log#"$KIT_ROOT"/})"
+	if declare -F "$1" >/dev/null; then
+		export -f "${1?}"
+		# shellcheck disable=SC2016 # for that bash
+		set -- bash -euo pipefail -c '"$@"' - "$@"
+	fi
 	# timeout makes a process group of its own and hands signals on to it.
 	timeout -k 20 "$limit" "$@" </dev/null >"$log" 2>&1 &
 	KIT_JOB=$!
@@ -254,6 +248,17 @@ run_logged() {
 			say "$KIT_NAME: error: no disk space left"
 	fi
 	return "$rc"
+}
+
+# pass, fail, skip WHAT: a line, which is counted. tell_counts: the last line of
+# whoever counts; false if something failed.
+passed=0 failed=0 skipped=0
+pass() { printf 'ok    %s\n' "$*"; passed=$((passed + 1)); }
+fail() { printf 'FAIL  %s\n' "$*"; failed=$((failed + 1)); }
+skip() { printf 'skip  %s\n' "$*"; skipped=$((skipped + 1)); }
+tell_counts() {
+	printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+	[ "$failed" -eq 0 ]
 }
 
 # counts_of FILE: "P F S" if its last line is "P passed, F failed, S skipped".

@@ -80,6 +80,31 @@ link_kit() {
 	printf '\nobj-$(CONFIG_VFIO_PCI_VARIANT_KIT) += variant-kit/\n' >>"$pci/Makefile"
 }
 
+# series_begin: $main (the grafted tree of $base), $tree (a second work tree of it,
+# so that going through the commits does not touch the one that other builds use)
+# and its commits $first (unpatched) and $last.
+# shellcheck disable=SC2034,SC2154 # for who calls it; set_base's
+series_begin() {
+	main=$BUILD/linux-$base
+	tree=$BUILD/linux-$base-series
+	first=$(kgit -C "$main" rev-parse 'refs/tags/base^{commit}')
+	last=$(kgit -C "$main" rev-parse HEAD)
+}
+
+# series_tree: make $tree if it is not there.
+series_tree() {
+	if [ "$(kgit -C "$tree" rev-parse --git-common-dir 2>/dev/null)" != "$main/.git" ]; then
+		need_space "$BUILD" 2500 "a tree to build the series in"
+		rm -rf "$tree"
+		kgit -C "$main" worktree prune
+		run_logged "$BUILD/log/tree-$base.log" 600 "checking out a tree for the series" \
+			env GIT_CONFIG_GLOBAL=/dev/null git -C "$main" -c core.hooksPath=/dev/null \
+			worktree add -f --detach "$tree" "$first" ||
+			die "no tree to build the series in"
+	fi
+	rm -f "$(kgit -C "$tree" rev-parse --absolute-git-dir)/index.lock"
+}
+
 # graft_key COMMIT UNPATCHED PATCH...: what a grafted tree is made from.
 graft_key() {
 	local commit=$1 unpatched=$2
@@ -88,4 +113,23 @@ graft_key() {
 		echo "recipe 1 $commit $unpatched"
 		[ $# -eq 0 ] || cat "$@"
 	} | sha
+}
+
+# checkpatch STAMP OPTION... -- FILE...: what checkpatch --strict of the grafted tree finds
+# in files or patches. Not again when all were clean before and are as they were.
+checkpatch() {
+	local stamp=$1 main=$BUILD/linux-$base options=() key found rc=0
+	shift
+	while [ "$1" != -- ]; do options+=("$1"); shift; done
+	shift
+	[[ $1 == *.patch ]] || options+=(-f)
+	mkdir -p "$(dirname "$stamp")"
+	key=$({ echo "${options[*]}"; sha256sum "$main/scripts/checkpatch.pl" "$@"; } | sha)
+	! unchanged "$stamp" "$key" checkpatch 2>/dev/null || return 0
+	found=$(perl "$main/scripts/checkpatch.pl" "--root=$main" --strict --terse --no-summary \
+		--quiet --show-types "${options[@]}" "$@" 2>"$stamp.error" </dev/null) || rc=$?
+	# The traceback of a spdxcheck without its library is no finding.
+	[ -n "$found" ] || [ "$rc" -eq 0 ] || found=$(cat "$stamp.error")
+	[ -z "$found" ] || { printf '%s\n' "$found"; return 1; }
+	mark_done "$stamp" "$key"
 }

@@ -28,11 +28,11 @@ import verify_text
 def run_verify(args) -> int:
     if not args.dir.is_dir():
         table.die(f"no folder {args.dir}")
-    options = verify.Options(args.drivers.split(), args.host, args.all_paths, args.seconds, args.label)
-    verdict = verify.Verdict(args.dir, options)
-    table.write(args.dir / "results.json", json.dumps(verdict.as_json(), indent=1) + "\n")
-    table.write(args.dir / "results.xml", junit.to_xml(verify.suites(verdict)))
-    table.write(args.dir / "index.html", page.page(verdict))
+    verdict = verify.Verdict(args)
+    for name, text in (("results.json", json.dumps(verdict.as_json(), indent=1) + "\n"),
+                       ("results.xml", junit.to_xml(verify.suites(verdict))),
+                       ("index.html", page.page(verdict))):
+        (args.dir / name).write_text(text, encoding="utf-8")
     print(verify_text.report(verdict, args.verbose))
     return 1 if verdict.failures else 0
 
@@ -63,7 +63,7 @@ def add_guests(command) -> None:
     """What reads the results of guests."""
     sub = command("verify", run_verify, "print and write the verdict of a run of the conformance program")
     sub.add_argument("dir", type=Path, metavar="DIR", help="folder with cells.jsonl and console.log")
-    sub.add_argument("--drivers", default="", help="drivers that have to be in it, in the order of the table")
+    sub.add_argument("--drivers", type=str.split, default=[], help="drivers that have to be in it, in the order of the table")
     sub.add_argument("--host", action="store_true", help="of a real device: its reasons, not QEMU's")
     sub.add_argument("--all-paths", action="store_true", help="fail if plain vfio-pci could not take some path")
     sub.add_argument("--seconds", type=int, metavar="N", help="how long the whole command took")
@@ -101,7 +101,7 @@ def add_others(command) -> None:
 
     sub = command("bench", bench.run, "judge what make bench has measured, and make tables of it")
     sub.add_argument("dir", type=Path, metavar="DIR", help="folder with bench.csv")
-    sub.add_argument("--drivers", default="", help="make bench.csv first, of results-KERNEL-DRIVER.jsonl")
+    sub.add_argument("--drivers", type=str.split, help="make bench.csv first, of results-KERNEL-DRIVER.jsonl")
     sub.add_argument("--verbose", action="store_true", help="all figures, not only the targets")
 
     sub = command("contention", bench.contention, "print and write what make bench-contention has measured")

@@ -249,7 +249,7 @@ def run(args) -> int:
     if not args.dir.is_dir():
         die(f"no folder {args.dir}")
     # Without results of guests, of a bench.csv that was made before.
-    notes = collect(args.dir, args.drivers.split()) if args.drivers else []
+    notes = collect(args.dir, args.drivers) if args.drivers else []
     everything = read_figures(args.dir / "bench.csv")
     targets = [t for f in everything for device in DEVICES for t in judge(f, device)]
     if not targets:

@@ -53,7 +53,6 @@ class Cell:
     middle: float = 0       # the way into the revoked state has ended
     end: float = 0
     pages: int = 0
-    kernel: str = ""        # of a timeline in the manual
     set: list[str] = field(default_factory=list)
     checks: list[Check] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)

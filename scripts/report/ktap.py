@@ -11,16 +11,11 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from junit import Case
+
 RESULT = re.compile(r"(not )?ok (\d+)\s*(?:- )?(.*?)(?:\s+#\s*(SKIP|XFAIL|TODO)\b:?\s*(.*))?$", re.I)
 SUBTEST = "# Subtest: "
 PLAN = re.compile(r"1\.\.(\d+)(?:\s*#\s*SKIP\s*(.*))?$")
-
-
-@dataclass
-class Test:
-    name: str
-    status: str             # ok, fail or skip
-    why: str = ""
 
 
 @dataclass
@@ -28,9 +23,8 @@ class Program:
     name: str
     suite: str = ""
     driver: str = ""
-    device: str = ""
     lines: list[str] = field(default_factory=list)      # its output
-    tests: list[Test] = field(default_factory=list)
+    cases: list[Case] = field(default_factory=list)
     planned: int | None = None
     how: dict[str, str] | None = None                   # how it ended
 
@@ -39,7 +33,7 @@ class Program:
         return float((self.how or {}).get("seconds", 0))
 
     def count(self, status: str) -> int:
-        return sum(t.status == status for t in self.tests)
+        return sum(t.status == status for t in self.cases)
 
     def ended_badly(self) -> str:
         """Why its end is a failure by itself; empty if it is none."""
@@ -50,19 +44,18 @@ class Program:
             return f"not done after {self.seconds:.0f} s, stopped"
         if how.get("signal", "0") != "0":
             return f"killed by signal {how['signal']}"
-        if self.planned is not None and len(self.tests) < self.planned:
-            return f"{len(self.tests)} of {self.planned} tests ran" + (f"; {last}" if last else "")
+        if self.planned is not None and len(self.cases) < self.planned:
+            return f"{len(self.cases)} of {self.planned} tests ran" + (f"; {last}" if last else "")
         if how.get("status", "0") not in ("0", "4") and not self.count("fail"):
             return f"exit status {how['status']}: {last}"
-        return "" if self.tests else "no test ran"
+        return "" if self.cases else "no test ran"
 
 
 @dataclass
 class Guest:
-    kernel: str = ""
     off: bool = False       # it came to the end of its plan
     programs: list[Program] = field(default_factory=list)
-    binds: list[Test] = field(default_factory=list)     # modules and devices, and how it went
+    binds: list[Case] = field(default_factory=list)     # modules and devices, and how it went
 
 
 def pairs(words: str) -> dict[str, str]:
@@ -77,7 +70,7 @@ def comments(lines: list[str]) -> list[str]:
     return [w for w in words if w and not w.startswith(("RUN", "OK", "FAIL", "Starting", "PASSED", "Totals"))]
 
 
-def result(line: str, said: list[str]) -> Test | None:
+def result(line: str, said: list[str]) -> Case | None:
     """The result in a line; said: the lines since the one before it."""
     m = RESULT.match(line)
     if not m:
@@ -85,15 +78,15 @@ def result(line: str, said: list[str]) -> Test | None:
     why, directive = (m[5] or "").strip(), (m[4] or "").upper()
     words = comments(said)
     if m[1] and directive != "XFAIL":
-        return Test(m[3] or f"test {m[2]}", "fail", "; ".join(words[-6:]) or why)
+        return Case(m[3] or f"test {m[2]}", "fail", "; ".join(words[-6:]) or why)
     if directive in ("SKIP", "XFAIL"):
         if not why:
             why = next((w[4:].strip() for w in reversed(words) if w.startswith("SKIP")), "")
-        return Test(m[3] or f"test {m[2]}", "skip", why)
-    return Test(m[3] or f"test {m[2]}", "ok")
+        return Case(m[3] or f"test {m[2]}", "skip", why)
+    return Case(m[3] or f"test {m[2]}", "ok")
 
 
-def program(lines: list[str], how: dict[str, str] | None, end: Test | None) -> Program:
+def program(lines: list[str], how: dict[str, str] | None, end: Case | None) -> Program:
     """A program of its lines, how it ended, and the result of it as a whole; None if the
     file ends before."""
     out, said, skip = Program(lines[0].removeprefix(SUBTEST), how=how), [], ""
@@ -102,24 +95,25 @@ def program(lines: list[str], how: dict[str, str] | None, end: Test | None) -> P
             continue
         if line.startswith("# kit: suite "):
             words = pairs(line.removeprefix("# kit: "))
-            out.suite, out.driver, out.device = (
-                words.get(k, "") for k in ("suite", "driver", "device"))
+            out.suite, out.driver = words.get("suite", ""), words.get("driver", "")
             continue
         out.lines.append(line)
         if plan := PLAN.match(line):
             out.planned, skip = int(plan[1]), plan[2] or ""
         elif test := result(line, said):
-            out.tests.append(test)
+            out.cases.append(test)
             said = []
         else:
             said.append(line)
     words = comments(out.lines)
-    if end and end.status == "skip" and not out.tests:
-        out.tests.append(Test("all", "skip", skip or end.why or "; ".join(words[-2:])))
+    if end and end.status == "skip" and not out.cases:
+        out.cases.append(Case("all", "skip", skip or end.why or "; ".join(words[-2:])))
     if bad := out.ended_badly():
-        out.tests.append(Test("the program comes to its end", "fail", bad))
+        out.cases.append(Case("the program comes to its end", "fail", bad))
     if end and end.status == "fail" and not out.count("fail"):
-        out.tests.append(Test(end.name, "fail", "; ".join(words[-3:])))
+        out.cases.append(Case(end.name, "fail", "; ".join(words[-3:])))
+    for case in out.cases:
+        case.output = "\n".join(out.lines[-40:]) if case.status == "fail" else ""
     return out
 
 
@@ -140,16 +134,14 @@ def read(path: Path) -> Guest:
         elif line.startswith("# kit: why "):
             why = line.removeprefix("# kit: why ")
         elif line.startswith("# kit: guest "):
-            what, _, words = line.removeprefix("# kit: guest ").partition(" ")
-            guest.off |= what == "off"
-            guest.kernel = pairs(words).get("kernel") or guest.kernel
+            guest.off |= line.startswith("# kit: guest off")
         elif line.startswith("# kit: seconds "):
             how = pairs(line.removeprefix("# kit: "))
         elif test := result(line, []):
             if block:
                 guest.programs.append(program(block, how, test))
             else:           # a device that was bound
-                guest.binds.append(Test(test.name, test.status, test.why or why))
+                guest.binds.append(Case(test.name, test.status, test.why or why))
             block, why, how = [], "", None
     if block:               # the file ends in the middle of it
         guest.programs.append(program(block, None, None))

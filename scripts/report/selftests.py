@@ -4,13 +4,15 @@
 programs and drivers, why tests were skipped, and what has failed."""
 
 import re
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import console
 import junit
 import ktap
-from ktap import Program, Test
+from junit import Case
+from ktap import Program
 from table import columns, counts, die, paint, wrap
 
 MARK = re.compile(r"kit: (begin|end) (.*?)\s*$")
@@ -22,7 +24,7 @@ class Run:
     """What one guest did, or several that are parts of one run."""
     label: str
     programs: list[Program] = field(default_factory=list)
-    failed_binds: list[Test] = field(default_factory=list)
+    failed_binds: list[Case] = field(default_factory=list)
     reports: list[str] = field(default_factory=list)    # of the kernel
     known: list[str] = field(default_factory=list)      # ... that do not count
     off: bool = True
@@ -50,21 +52,11 @@ class Run:
                 continue
             text = f"{path}:{report}"[:300]
             self.reports.append(text)
-            if program and not any(t.name == "the kernel is silent" for t in program.tests):
-                program.tests.append(Test("the kernel is silent", "fail", text))
+            if program and not any(t.name == "the kernel is silent" for t in program.cases):
+                program.cases.append(Case("the kernel is silent", "fail", text))
 
-    def failures(self) -> list[tuple[Program, Test]]:
-        return [(p, t) for p in self.programs for t in p.tests if t.status == "fail"]
-
-    def skips(self) -> dict[tuple[str, str], int]:
-        """(suite, why): how many tests."""
-        out: dict[tuple[str, str], int] = {}
-        for program in self.programs:
-            for test in program.tests:
-                if test.status == "skip":
-                    key = program.suite, test.why or "no reason given"
-                    out[key] = out.get(key, 0) + 1
-        return out
+    def failures(self) -> list[tuple[Program, Case]]:
+        return [(p, t) for p in self.programs for t in p.cases if t.status == "fail"]
 
     def others(self) -> list[str]:
         """What is wrong and no program's failure."""
@@ -114,8 +106,10 @@ def section(title: str, lines: list[str]) -> list[str]:
 def details(run: Run, prefix: str, comparing: bool) -> list[str]:
     """Skips with their reasons, known reports and failures, the failures last. In a
     comparison a failure is only that if the other kernel has none."""
+    skips = Counter((p.suite, t.why or "no reason given")
+                    for p in run.programs for t in p.cases if t.status == "skip")
     lines = section(prefix + "skipped, and why:",
-                    [f"{suite}: {n} x {why}" for (suite, why), n in run.skips().items()])
+                    [f"{suite}: {n} x {why}" for (suite, why), n in skips.items()])
     lines += section(prefix + "known of Linux itself, and not counted:", list(dict.fromkeys(run.known)))
     lines += section(prefix + "in the kernel's console:", run.reports)
     if comparing:
@@ -133,17 +127,17 @@ def details(run: Run, prefix: str, comparing: bool) -> list[str]:
 def compare(runs: list[Run]) -> tuple[list[str], list[str]]:
     """Test by test against vfio-pci of the first run: what differs, and what does
     with a reason: a variant that hides or changes something skips tests."""
-    base = {p.suite: {t.name: t for t in p.tests} for p in runs[0].programs}
+    base = {p.suite: {t.name: t for t in p.cases} for p in runs[0].programs}
     differ, explained = [], []
     for run in runs[1:]:
         for p in run.programs:
             if p.suite not in base:
                 differ.append(f"{p.name}: did not run on {runs[0].label}")
                 continue
-            want, got = base[p.suite], {t.name: t for t in p.tests}
+            want, got = base[p.suite], {t.name: t for t in p.cases}
             for name in dict.fromkeys([*want, *got]):
-                a = want.get(name, Test(name, "absent"))
-                b = got.get(name, Test(name, "absent"))
+                a = want.get(name, Case(name, "absent"))
+                b = got.get(name, Case(name, "absent"))
                 if a.status == b.status or (b.status == "absent" and p.driver != PLAIN):
                     continue
                 text = f"{p.name}: {name}: {a.status} on {runs[0].label}, {b.status} on {run.label}: {b.why or a.why}"
@@ -162,7 +156,7 @@ def expected(path: Path, run: Run) -> tuple[list[str], int, int]:
     wanted = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     for rule, driver, suite, test, words in wanted:
         found = next((line.lstrip("# ").strip() for p in run.programs if (p.driver, p.suite) == (driver, suite)
-                      and any(t.status == "fail" and t.name.endswith(test) for t in p.tests)
+                      and any(t.status == "fail" and t.name.endswith(test) for t in p.cases)
                       for line in p.lines if re.search(words, line)), "")
         missing += not found
         rows.append([rule, driver or "-", f"{suite}: {test}",
@@ -172,15 +166,13 @@ def expected(path: Path, run: Run) -> tuple[list[str], int, int]:
 
 # --- the command
 
-def suites(runs: list[Run]) -> list[junit.Suite]:
+def suites(runs: list[Run]) -> list[Program | junit.Suite]:
     out = []
     for run in runs:
         prefix = f"{run.label}: " if len(runs) > 1 else ""
-        for p in run.programs:
-            cases = [junit.Case(t.name, t.status, t.why, "\n".join(p.lines[-40:]) if t.status == "fail" else "")
-                     for t in p.tests]
-            out.append(junit.Suite(prefix + p.name, cases, p.seconds))
-        out.append(junit.Suite(prefix + "the run", [junit.Case(text, "fail", text) for text in run.others()]))
+        out += [replace(p, name=prefix + p.name) for p in run.programs]
+        others = [Case(text, "fail", text) for text in run.others()]
+        out.append(junit.Suite(prefix + "the run", others))
     return out
 
 

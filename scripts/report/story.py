@@ -2,10 +2,8 @@
 # Copyright (C) 2026 The VFIO variant-driver kit authors
 """Turn what happened around a revocation into steps of a sequence diagram.
 
-A timeline is one of three things: a cell of the conformance program (events of
-the guest's tracepoints, and what a reader thread saw); "kunit", the name of a
-case, with "sequences", the orders that it expects of the fixture's event log; or
-a story that is told by "lanes" and "steps"."""
+A timeline is a cell of the conformance program (events of the guest's tracepoints,
+and what a reader thread saw), or a story that is told by "lanes" and "steps"."""
 
 from dataclasses import dataclass, field, replace
 
@@ -63,7 +61,7 @@ class Look:
 
 
 EVENTS = {
-    "zap": Look("zap: no PTE left", CORE, USER),
+    "zap": Look("zap", CORE, USER),
     "revoke": Look("have let go", IMPORTERS, CORE),
     "unrevoke": Look("may map again", CORE, IMPORTERS),
     "invalidate": Look("let go", CORE, IMPORTERS),
@@ -91,65 +89,6 @@ HIDDEN = ("unmap", "power-done")
 def lanes_for(devices: int) -> list[str]:
     names = ["device"] if devices < 2 else [f"function {i}" for i in range(devices)]
     return ["user thread", "VFIO core", "DMABUF importers", *names]
-
-
-def event_step(event: Event, devices: int) -> Step:
-    """One event as a step. Those of the PCI core are not known by device: they
-    are drawn to the last one, and count for all."""
-    look = EVENTS.get(event.name) or Look(event.name, CORE)
-    known = 0 <= event.dev < devices
-
-    def lane(where: int | None) -> int | None:
-        if where != DEVICE:
-            return where
-        return DEVICE + (event.dev if known else devices - 1)
-
-    text = look.text
-    if devices > 1 and known and event.name in ("zap", "revoke", "unrevoke"):
-        text = f"{event.dev}: {text}"
-    step = Step(text)
-    if look.target is None:
-        step.at = lane(look.source)
-    else:
-        step.source, step.target = lane(look.source), lane(look.target)
-    if look.answers is not None:
-        these = [event.dev] if known else range(devices)
-        step.state = {DEVICE + i: None if look.answers else "off" for i in these}
-    return step
-
-
-# --- an order that a KUnit case expects
-
-def kunit_events(order: str) -> list[Event]:
-    out = []
-    for word in order.split():
-        dev, _, name = word.rpartition(":")
-        if name not in EVENTS:
-            raise BadTimeline(f"unknown event '{name}' in the order '{order}'")
-        out.append(Event(0, name, int(dev or 0)))
-    return out
-
-
-def kunit_steps(sequences: list[dict]) -> tuple[int, list[Step]]:
-    orders = [(s, kunit_events(s["order"])) for s in sequences]
-    devices = 1 + max(e.dev for _, events in orders for e in events)
-    names = {e.name for e in orders[0][1]}
-    steps = [Step(state={USER: "ok" if "zap" in names else "bad"})]
-    for seq, events in orders:
-        steps.append(Step(seq["request"], USER, CORE, state={CORE: "lock"}))
-        for event in events:
-            if event.name == "bus-reset":
-                event.dev = -1
-            steps.append(event_step(event, devices))
-            if event.name == "zap":
-                steps[-1].state[USER] = "wait"
-            if event.name == seq.get("unlock_after"):
-                steps.append(Step("memory_lock released", at=CORE, state={CORE: None}))
-        given_back = any(e.name == "unrevoke" for e in events)
-        steps.append(Step("faults again" if given_back else "SIGBUS", at=USER,
-                          kind="good" if given_back else "bad",
-                          state={USER: "ok" if given_back else "bad", CORE: None}))
-    return devices, steps
 
 
 # --- a cell
@@ -220,21 +159,36 @@ def unlock_event(cell: Cell, events: list[Event]) -> Event | None:
     return next((e for e in reversed(events) if e.name in names), None)
 
 
-def cell_step(event: Event, devices: int) -> Step:
-    """As event_step(), with what the tracepoint counted."""
-    step = event_step(event, devices)
-    step.time = event.t
+def event_step(event: Event, devices: int) -> Step:
+    """One event as a step, with what its tracepoint counted. Events of the PCI core are
+    not known by device: they are drawn to the last one, and count for all."""
+    look = EVENTS.get(event.name) or Look(event.name, CORE)
     if event.name == "zap":
-        step.text = step.text.replace(EVENTS["zap"].text, f"zap ({event.arg(0)} DMABUFs"
-                                      f"{', and by hand' if event.arg(1) else ''})")
-        step.state = {CORE: "lock"}
+        by_hand = ", and by hand" if event.arg(1) else ""
+        look = replace(look, text=f"zap ({event.arg(0)} DMABUFs{by_hand})")
     elif event.name == "revoke" and event.arg(1):
-        step.text = step.text.replace("have", f"{event.arg(1)} have")
+        look = replace(look, text=f"{event.arg(1)} have let go")
     elif event.name == "revoke":
-        step.text = step.text.replace("have let go", f"revoke: {event.arg(0)} DMABUFs, no importer")
-        step.source, step.target, step.at = None, None, CORE
-    if event.detail:
-        step.text += f" ({event.detail})"
+        look = Look(f"revoke: {event.arg(0)} DMABUFs, no importer", CORE)
+    known = 0 <= event.dev < devices
+
+    def lane(where: int) -> int:
+        if where != DEVICE:
+            return where
+        return DEVICE + (event.dev if known else devices - 1)
+
+    step = Step(look.text + (f" ({event.detail})" if event.detail else ""), time=event.t)
+    if devices > 1 and known and event.name in ("zap", "revoke", "unrevoke"):
+        step.text = f"{event.dev}: {step.text}"
+    if look.target is None:
+        step.at = lane(look.source)
+    else:
+        step.source, step.target = lane(look.source), lane(look.target)
+    if event.name == "zap":
+        step.state = {CORE: "lock"}
+    elif look.answers is not None:
+        these = [event.dev] if known else range(devices)
+        step.state = {DEVICE + i: None if look.answers else "off" for i in these}
     return step
 
 
@@ -249,7 +203,7 @@ def cell_steps(cell: Cell) -> tuple[int, list[Step]]:
             resetting = event.name == "reset"
         if resetting and event.name in POWER:
             continue        # the PCI core's own, of a device in D0
-        step = cell_step(event, devices)
+        step = event_step(event, devices)
         if event is unlock:
             step.state[CORE] = None
         timed.append((event.t, step))
@@ -279,15 +233,12 @@ def tell(timeline: dict | Cell) -> Story:
     """The story of a timeline of any kind."""
     if isinstance(timeline, dict) and "steps" in timeline:
         story = Story(timeline["title"], timeline["lanes"], [told_step(s) for s in timeline["steps"]])
-    elif isinstance(timeline, dict) and "kunit" in timeline:
-        devices, steps = kunit_steps(timeline["sequences"])
-        story = Story(timeline["title"], lanes_for(devices), steps)
     elif isinstance(timeline, Cell) or "events" in timeline:
         cell = timeline if isinstance(timeline, Cell) else make_cell(timeline)
         devices, steps = cell_steps(cell)
         story = Story(cell.title, lanes_for(devices), steps)
     else:
-        raise BadTimeline("neither a cell, nor an expected order, nor a story")
+        raise BadTimeline("neither a cell nor a story")
     for step in story.steps:
         for lane in (step.source, step.target, step.at, *step.state):
             if lane is not None and not 0 <= lane < len(story.lanes):

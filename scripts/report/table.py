@@ -46,11 +46,3 @@ def die(text: str):
 def counts(passed: int, failed: int, skipped: int) -> str:
     """The last line of each command that counts."""
     return f"{passed} passed, {failed} failed, {skipped} skipped"
-
-
-def write(path, text: str) -> None:
-    """A file as a whole, or as it was."""
-    tmp = f"{path}.tmp"
-    with open(tmp, "w", encoding="utf-8") as f:
-        f.write(text)
-    os.replace(tmp, path)

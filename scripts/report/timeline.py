@@ -9,8 +9,6 @@ from pathlib import Path
 from cells import Cell
 from story import BadTimeline, Step, Story, tell
 
-__all__ = ["BadTimeline", "STYLE", "draw", "esc"]
-
 STYLE = Path(__file__).with_name("timeline.css")
 LANE_WIDTH = 124
 TIME_WIDTH = 58

@@ -38,14 +38,6 @@ class Failure:
             out.setdefault(f.text, []).append(f)
         return out
 
-    def lines(self) -> list[str]:
-        """One line of plain text for each finding."""
-        head = ", ".join(filter(None, (self.driver, self.title)))
-        return [f"{self.rule + ': ' if self.rule else ''}{head}" +
-                (f", {found[0].check}" if found[0].check else "") +
-                (", on " + ", ".join(f.device for f in found) if found[0].device else "") + f": {text}"
-                for text, found in self.grouped().items()]
-
 
 @dataclass
 class Mark:
@@ -59,15 +51,6 @@ class Row:
     path: Word
     marks: list[Mark]       # one a driver
     notes: list[int]        # indices into Verdict.notes
-
-
-@dataclass
-class Options:
-    drivers: list[str] = field(default_factory=list)
-    host: bool = False
-    all_paths: bool = False
-    seconds: int | None = None
-    label: str = ""
 
 
 def findings(cell: Cell) -> list[tuple[str, Finding]]:
@@ -103,8 +86,10 @@ def where(some: list[Cell], everything: list[Cell]) -> str:
 class Verdict:
     """Everything that the reports show of a run."""
 
-    def __init__(self, folder: Path, options: Options):
-        self.folder, self.options = folder, options
+    def __init__(self, options):
+        """Of the arguments of the subcommand."""
+        folder = self.folder = options.dir
+        self.options = options
         self.results = cells.load(folder / "cells.jsonl")
         self.reports = console.reports(console.read(folder / "console.log"))
         self.drivers = list(dict.fromkeys(options.drivers + [c.driver for c in self.results.cells]))
@@ -231,11 +216,7 @@ class Verdict:
         return {
             "kernel": self.results.kernel,
             "passed": passed, "failed": failed, "skipped": skipped,
-            "problems": [line for f in self.failures for line in f.lines()],
             "failures": [dataclasses.asdict(f) for f in self.failures],
-            "table": [{"path": r.path.name, "title": r.path.title,
-                       "drivers": {d: m.status for d, m in zip(self.drivers, r.marks)},
-                       "notes": [self.notes[n] for n in r.notes]} for r in self.rows],
             "console": [str(r) for r in self.reports],
             "results": dataclasses.asdict(self.results),
         }
@@ -253,6 +234,7 @@ def suites(v: Verdict) -> list[junit.Suite]:
             suite.cases.append(junit.Case(f"{cell.device}: {cell.title}", status, text or cell.why))
             suite.seconds += cell.ms / 1000
         out.append(suite)
-    others = [junit.Case(f.title, "fail", "; ".join(f.lines())) for f in v.failures if not f.path]
+    others = [junit.Case(f"{f.driver}: {f.title}" if f.driver else f.title, "fail", "; ".join(f.grouped()))
+              for f in v.failures if not f.path]
     others += [junit.Case(f"{n.driver} on {n.device}", "skip", n.why) for n in v.results.notes if n.status == "skip"]
     return [*out, junit.Suite("the run", others)]

@@ -16,24 +16,18 @@ TOOLS = {"cd", "echo", "cat", "grep", "git", "export", "sudo", "ls", "tail", "le
          "insmod", "python3", "dpkg", "lspci", "cp", "xdg-open"}
 # Targets of the kernel's own Makefile, of which the text speaks.
 KERNEL_MAKE = {"modules_prepare", "mrproper", "W=1", "COMPILE_TEST"}
+CONSOLE = re.compile(r"(?m)^( *)\.\. code-block:: console\n(?:\1 +.*\n|\s*\n)*")
 SHOWN = re.compile(r":command:`([^`]+)`|``(make [a-z][^`]*|(?:scripts|guest)/[^`]+)``")
 ENV = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
 
 
 def shown(docs: Path):
-    """(where, command) of each console block, and of each that is named."""
+    """(page, command) of each console block, and of each that is named."""
     for path in sorted(docs.rglob("*.rst")):
-        block = None        # the indent of the console block that this is in
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            where, indent = f"{path.name}:{number}", len(line) - len(line.lstrip())
-            if line.strip() and block is not None and indent <= block:
-                block = None
-            if re.match(r"\s*\.\. code-block:: console", line):
-                block = indent
-            elif block is None:
-                yield from ((where, m[1] or m[2]) for m in SHOWN.finditer(line))
-            elif m := re.match(r"\s*[$#] (.*)", line):
-                yield where, m[1]
+        text = path.read_text(encoding="utf-8")
+        for block in CONSOLE.finditer(text):
+            yield from ((path.name, line) for line in re.findall(r"(?m)^\s*[$#] (.*)", block[0]))
+        yield from ((path.name, a or b) for a, b in SHOWN.findall(CONSOLE.sub("", text)))
 
 
 def make(*args: str):
@@ -117,5 +111,6 @@ def check(docs: Path, tree: Path) -> tuple[list[str], int]:
     """What is wrong, and how many commands there are."""
     found = list(shown(docs))
     problems = [] if targets() else ["make help lists no target"]
-    problems += [f"{where}: '{command}': {why}" for where, command in found if (why := wrong(command, tree))]
+    problems += [f"{page}: '{command}': {why}" for page, command in found
+                 if (why := wrong(command, tree))]
     return problems, len(found)

@@ -21,8 +21,9 @@ class Page(html.parser.HTMLParser):
             self.links.append(attrs["href"])
         if tag == "link" and attrs.get("href") and "canonical" not in (attrs.get("rel") or ""):
             self.loads.append(attrs["href"])
-        if tag in ("script", "img", "iframe", "source") and attrs.get("src"):
-            self.loads.append(attrs["src"])
+        loaded = attrs.get("data" if tag == "object" else "src")
+        if tag in ("script", "img", "iframe", "source", "object") and loaded:
+            self.loads.append(loaded)
 
 
 def check(site: Path) -> tuple[list[str], int]:

@@ -7,6 +7,12 @@
 bdf=0000:03:00.0
 slot=sys/devices/pci0000:00/0000:00:1c.0
 
+# file PATH TEXT..., append PATH TEXT..., folder PATH, link PATH TARGET, gone PATH
+file() { mkdir -p "${1%/*}"; echo "${*:2}" >"$1"; }
+append() { echo "${*:2}" >>"$1"; }
+folder() { mkdir -p "$1"; }
+link() { mkdir -p "${1%/*}"; ln -s "$2" "$1"; }
+gone() { rm -r "$1"; }
 # pci BDF GROUP CLASS MODALIAS: a device behind a root port.
 pci() {
 	local dir=$r/$slot/$1
@@ -71,11 +77,11 @@ new_machine() {
 	process 1 init
 }
 
-# new_live_machine: one that does something about what is written, see fake-kernel.
+# new_live_machine: one that does something about what is written, see kernel.
 new_live_machine() {
 	new_machine
-	cp "$KIT_ROOT/scripts/gates/fake-kernel" "$r/kernel"
-	cp "$KIT_ROOT/scripts/gates/fake-conformance" "$r/program"
+	cp "$KIT_ROOT/scripts/gates/fake/kernel" "$r/kernel"
+	cp "$KIT_ROOT/scripts/gates/fake/conformance" "$r/program"
 	mkdir -p "$r/run" "$r/dev" "$r/sys/bus/pci/drivers/igb"
 	: >"$r/dev/kmsg"
 	echo 0 >"$r/seconds"
