@@ -139,13 +139,16 @@ static int inject(struct kit_dev *dev, const char *error)
 	return err;
 }
 
-/* Wait until the first page @can be read, or not, for at most @seconds. */
+/*
+ * Wait until memory @can be read, or not, for at most @seconds. Not one of the
+ * pages that are sampled: they are to fault when that is looked at.
+ */
 static bool wait_readable(struct kit_dev *dev, bool can, double seconds)
 {
 	double until = kit_now() + seconds;
 	u32 val;
 
-	while (kit_try_read(dev->pages[0].va, &val) != can) {
+	while (kit_try_read(dev->hammer[0].va, &val) != can) {
 		if (kit_now() > until)
 			return false;
 		usleep(1000);

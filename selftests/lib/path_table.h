@@ -78,9 +78,10 @@ KIT_CELL(pf_device_reset, "VFIO_DEVICE_RESET of the PF",
 	 .cannot = no_pf, .enter = pf_device_reset, .waits = true,
 	 .order = "zap d0 revoke reset unrevoke")
 
+/* A PF is in D0 while it has VFs: when its close asks for that does not matter. */
 KIT_CELL(pf_close, "close of the PF",
 	 .cannot = no_pf, .enter = pf_close, .waits = true,
-	 .order = "zap d0 revoke hw-reset unrevoke")
+	 .order = "zap revoke hw-reset unrevoke")
 
 /* Errors: with a fatal one the PCI core resets the bus, and nobody is asked before. */
 KIT_CELL(aer_nonfatal, "error that is not fatal (AER)",

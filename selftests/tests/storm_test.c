@@ -139,7 +139,6 @@ static void start(struct __test_metadata *_metadata, struct _test_data_storm *se
 		  const char *name, int (*act)(struct _test_data_storm *self))
 {
 	struct actor *a = &self->actor[self->actors++];
-
 	*a = (struct actor){ .name = name, .act = act, .storm = self, .since = kit_now() };
 	ASSERT_EQ(0, pthread_create(&a->thread, NULL, actor_main, a));
 }
@@ -224,6 +223,27 @@ TEST_F_TIMEOUT(storm, everything_at_once, 120)
 			continue;
 		EXPECT_EQ(0, a->errors) TH_LOG("%s fails", a->name);
 	}
+}
+
+/*
+ * What is restored in D0 was saved before D3hot. What the user has written to
+ * PCI_COMMAND meanwhile must not be lost with the BARs given back.
+ */
+TEST_F(storm, memory_is_enabled_in_d3hot)
+{
+	const struct kit_path *memory = kit_path("memory_disable"), *d3hot = kit_path("d3hot");
+	u32 val = 0;
+
+	if (kit_cannot(d3hot, &self->dev))
+		SKIP(return, "%s", kit_cannot(d3hot, &self->dev));
+	ASSERT_EQ(0, kit_enter(memory, &self->dev));
+	ASSERT_EQ(0, kit_enter(d3hot, &self->dev));
+	ASSERT_EQ(0, kit_leave(memory, &self->dev));
+	ASSERT_EQ(0, kit_leave(d3hot, &self->dev));
+	if (!kit_try_read(self->word.va + self->word.at, &val))
+		ksft_print_msg("SIGBUS: revoked, as long as the device has memory off\n");
+	else
+		EXPECT_EQ(self->word.want, val) TH_LOG("given back, with memory off in the device");
 }
 
 TEST_F_TIMEOUT(storm, memory_is_toggled_and_no_reset_fails, 120)
