@@ -5,6 +5,7 @@
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
+#include <linux/delay.h>
 #include <linux/device.h>
 #include <linux/pm_runtime.h>
 
@@ -136,10 +137,45 @@ static void error_normal(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, vpk_error_detected(fn, pci_channel_io_normal),
 			PCI_ERS_RESULT_CAN_RECOVER);
+	vpk_resume(fn);
 	VPK_EXPECT_ORDER(test, fn->host, "");
 	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
-	vpk_resume(fn);
 	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
+}
+
+static long vpk_frozen(void *data)
+{
+	return vpk_error_detected(data, pci_channel_io_frozen);
+}
+
+/*
+ * The PCI core holds pci_bus_sem when it calls error handlers, and takes it in a
+ * bus reset, with memory_lock held: a handler that waits for memory_lock could
+ * deadlock. It gives up after a second, and the BARs stay away all the same.
+ */
+static void error_busy(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	struct vpk_map *map = vpk_used_map(test, fn);
+	struct vpk_lock_holder *holder;
+	struct vpk_worker *worker;
+	u32 bar = vpk_bar0(fn);
+
+	worker = vpk_worker_start(test, fn->host, vpk_frozen, fn);
+	holder = vpk_hold_memory_lock(test, fn, true);
+	vpk_worker_go(worker);
+	msleep(3000);
+	KUNIT_EXPECT_TRUE_MSG(test, vpk_worker_done(worker),
+			      "the handler waits for memory_lock");
+	vpk_drop_memory_lock(holder);
+	KUNIT_EXPECT_EQ(test, vpk_worker_wait(worker), PCI_ERS_RESULT_NEED_RESET);
+	vpk_unmap(map);
+	map = vpk_map(test, fn, 0, PAGE_SIZE, PAGE_SIZE);
+	vpk_expect_refused(test, map);
+	vpk_error_reset(fn);
+	KUNIT_EXPECT_EQ(test, vpk_slot_reset(fn), PCI_ERS_RESULT_RECOVERED);
+	vpk_resume(fn);
+	vpk_expect_back(test, map, bar);
 }
 
 /* Frozen, reset, restored: BARs are back when all of that is over. */
@@ -473,6 +509,7 @@ static struct kunit_case vpk_errors_cases[] = {
 	KUNIT_CASE(error_close_open),
 	KUNIT_CASE(error_lost_reopen),
 	KUNIT_CASE(error_unbind),
+	KUNIT_CASE_SLOW(error_busy),
 	KUNIT_CASE(error_unopened),
 	KUNIT_CASE(error_in_d3),
 	KUNIT_CASE(error_importer),

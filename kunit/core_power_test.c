@@ -18,6 +18,11 @@ static const struct vpk_function_config vpk_two_states = {
 	.exp_flr = true,
 };
 
+/* Its configuration is lost on the way from D3hot to D0. */
+static const struct vpk_function_config vpk_soft = {
+	.bar_size = { SZ_64K }, .pm = true, .exp_flr = true,
+};
+
 /* A low power state, and what the log calls it. */
 struct vpk_power_state {
 	const char *name;
@@ -116,6 +121,20 @@ static void c12_state(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, vpk_power(fn, PCI_D0), 0);
 	VPK_EXPECT_ORDER(test, fn->host, "d0 unrevoke");
+	vpk_expect_way_in(test, map);
+}
+
+/* C12: memory that the user enables in D3hot is enabled in D0. */
+static void c12_memory_in_d3hot(struct kunit *test)
+{
+	struct vpk_map *map = vpk_power_map(test, &vpk_soft);
+	struct vpk_function *fn = map->fn;
+
+	KUNIT_ASSERT_EQ(test, vpk_memory(fn, false), 0);
+	KUNIT_ASSERT_EQ(test, vpk_power(fn, PCI_D3hot), 0);
+	KUNIT_ASSERT_EQ(test, vpk_memory(fn, true), 0);
+	KUNIT_ASSERT_EQ(test, vpk_power(fn, PCI_D0), 0);
+	KUNIT_EXPECT_TRUE(test, vpk_function_mem_enabled(fn));
 	vpk_expect_way_in(test, map);
 }
 
@@ -418,6 +437,7 @@ static struct kunit_case vpk_power_cases[] = {
 	KUNIT_CASE_PARAM(c12_born_revoked, vpk_power_gen_params),
 	KUNIT_CASE_PARAM(c12_sriov, vpk_power_gen_params),
 	KUNIT_CASE(c12_sriov_vfs),
+	KUNIT_CASE(c12_memory_in_d3hot),
 	KUNIT_CASE(c12_sriov_memory_off),
 	KUNIT_CASE(c12_sriov_not_open),
 	{}

@@ -166,7 +166,7 @@ void vpk_faulter_go(struct kunit *test, struct vpk_faulter *faulter)
 
 	complete_all(&faulter->go);
 	for (i = 0; i < 1000 && !rwsem_is_contended(lock); i++)
-		msleep(1);
+		usleep_range(1000, 2000);
 	KUNIT_ASSERT_TRUE_MSG(test, rwsem_is_contended(lock),
 			      "the fault does not wait for memory_lock");
 }
@@ -202,7 +202,7 @@ bool vpk_mmap_lock_free(struct mm_struct *mm)
 			up_write(&mm->mmap_lock);
 			return true;
 		}
-		msleep(10);
+		msleep(20);
 	}
 	return false;
 }
