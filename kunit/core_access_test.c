@@ -226,7 +226,7 @@ static long vpk_access_try(struct kunit *test, struct vpk_access_dev *dev,
 	return 0;
 }
 
-/* Nothing is restricted: mapped as asked, and mprotect() may do all. */
+/* C13: nothing is restricted: mapped as asked, and mprotect() may do all. */
 static void c13_read_write(struct kunit *test)
 {
 	struct vpk_access_dev *dev = vpk_access_device(test, test->param_value,
@@ -241,7 +241,7 @@ static void c13_read_write(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, flags & VM_MAYWRITE);
 }
 
-/* A region that can only be read: not mapped for writing, now or later. */
+/* C13: a region that can only be read: not mapped for writing, now or later. */
 static void c13_read_only(struct kunit *test)
 {
 	struct vpk_access_dev *dev =
@@ -259,7 +259,7 @@ static void c13_read_only(struct kunit *test)
 			       "mprotect() makes it writable");
 }
 
-/* A region that can only be written. */
+/* C13: a region that can only be written. */
 static void c13_write_only(struct kunit *test)
 {
 	struct vpk_access_dev *dev =
@@ -277,7 +277,7 @@ static void c13_write_only(struct kunit *test)
 			       "mprotect() makes it readable");
 }
 
-/* Region info fails for the region: that is what mmap() says. */
+/* C13: region info fails for the region: that is what mmap() says. */
 static void c13_info_fails(struct kunit *test)
 {
 	struct vpk_access_dev *dev = vpk_access_device(test, test->param_value,
@@ -294,7 +294,7 @@ static void c13_info_fails(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(dev->fn, 0));
 }
 
-/* The core asks once for as long as the device is open, and then again. */
+/* C13: the core asks once for as long as the device is open, and then again. */
 static void c13_asked_once(struct kunit *test)
 {
 	struct vpk_access_dev *dev = vpk_access_device(test, vpk_access_params,
@@ -315,7 +315,7 @@ static void c13_asked_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, dev->asked, 2);
 }
 
-/* A mapping that was refused leaves nothing behind. */
+/* C13: a mapping that was refused leaves nothing behind. */
 static void c13_refused_leaves_nothing(struct kunit *test)
 {
 	struct vpk_access_dev *dev =
@@ -343,7 +343,7 @@ static struct dma_buf *vpk_access_export(struct kunit *test,
 	return dmabuf;
 }
 
-/* No export that says more than the region does. */
+/* C13: no export that says more than the region does. */
 static void c13_export(struct kunit *test)
 {
 	struct vpk_access_dev *dev;
@@ -401,7 +401,7 @@ static const struct vpk_direction vpk_directions[] = {
 
 KUNIT_ARRAY_PARAM_DESC(vpk_direction, vpk_directions, name);
 
-/* An importer does with an export what that was opened for. */
+/* C13: an importer does with an export what that was opened for. */
 static void c13_importer(struct kunit *test)
 {
 	const struct vpk_direction *param = test->param_value;

@@ -129,7 +129,7 @@ static void vpk_minimal_table(struct kunit *test, struct vpk_function *fn)
 							driver), 0);
 }
 
-/* An error that no reset follows changes nothing. */
+/* C11: an error that no reset follows changes nothing. */
 static void error_normal(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -149,9 +149,10 @@ static long vpk_frozen(void *data)
 }
 
 /*
- * The PCI core holds pci_bus_sem when it calls error handlers, and takes it in a
- * bus reset, with memory_lock held: a handler that waits for memory_lock could
- * deadlock. It gives up after a second, and the BARs stay away all the same.
+ * C11: the PCI core holds pci_bus_sem when it calls error handlers, and takes
+ * it in a bus reset, with memory_lock held: a handler that waits for
+ * memory_lock could deadlock. It gives up after a second, and the BARs stay
+ * away all the same.
  */
 static void error_busy(struct kunit *test)
 {
@@ -178,7 +179,7 @@ static void error_busy(struct kunit *test)
 	vpk_expect_back(test, map, bar);
 }
 
-/* Frozen, reset, restored: BARs are back when all of that is over. */
+/* C11: frozen, reset, restored: BARs are back when all of that is over. */
 static void error_recovered(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -199,7 +200,9 @@ static void error_recovered(struct kunit *test)
 	vpk_expect_back(test, map, bar);
 }
 
-/* Nobody asked for .slot_reset: .resume finds a device that lost it all. */
+/*
+ * C11: nobody asked for .slot_reset: .resume finds a device that lost it all.
+ */
 static void error_resume_only(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -218,7 +221,7 @@ static int vpk_dead(const struct vpk_access *access, void *data)
 	return PCIBIOS_DEVICE_NOT_FOUND;
 }
 
-/* The device is dead and stays so, whatever the virtual bits say. */
+/* C11: the device is dead and stays so, whatever the virtual bits say. */
 static void error_dead(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -242,7 +245,7 @@ static void error_dead(struct kunit *test)
 	vpk_expect_back(test, map, bar);
 }
 
-/* Memory is off by the user's will: recovery does not switch it on. */
+/* C11: memory is off by the user's will: recovery does not switch it on. */
 static void error_memory_off(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -261,8 +264,8 @@ static void error_memory_off(struct kunit *test)
 }
 
 /*
- * Until the PCI core says that it is over, it may reset the device: neither
- * PCI_COMMAND nor a reset by the user is a way back.
+ * C11: until the PCI core says that it is over, it may reset the device:
+ * neither PCI_COMMAND nor a reset by the user is a way back.
  */
 static void error_pending(struct kunit *test)
 {
@@ -283,7 +286,7 @@ static void error_pending(struct kunit *test)
 	vpk_expect_back(test, map, bar);
 }
 
-/* Two errors: the end of the first recovery is not that of the second. */
+/* C11: two errors: the end of the first recovery is not that of the second. */
 static void error_twice(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -312,7 +315,9 @@ static void error_twice(struct kunit *test)
 	vpk_expect_back(test, map, bar);
 }
 
-/* A driver with nothing but .error_detected: the way back by PCI_COMMAND. */
+/*
+ * C11: a driver with nothing but .error_detected: the way back by PCI_COMMAND.
+ */
 static void error_minimal_command(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -333,7 +338,7 @@ static void error_minimal_command(struct kunit *test)
 	vpk_expect_back(test, map, bar);
 }
 
-/* And by a reset. */
+/* C11: and by a reset. */
 static void error_minimal_reset(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -349,7 +354,7 @@ static void error_minimal_reset(struct kunit *test)
 	vpk_expect_back(test, map, bar);
 }
 
-/* Or by one that sysfs starts, for a driver that has the callbacks. */
+/* C11: or by one that sysfs starts, for a driver that has the callbacks. */
 static void error_foreign_reset(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -364,7 +369,10 @@ static void error_foreign_reset(struct kunit *test)
 	vpk_expect_back(test, map, bar);
 }
 
-/* The device closes during the recovery, and cannot be opened before its end. */
+/*
+ * C11: the device closes during the recovery, and cannot be opened before its
+ * end.
+ */
 static void error_close_open(struct kunit *test)
 {
 	struct vpk_host *host = vpk_host_create(test);
@@ -390,7 +398,7 @@ static void error_close_open(struct kunit *test)
 	vpk_expect_back(test, vpk_map(test, fn, 0, PAGE_SIZE, PAGE_SIZE), bar);
 }
 
-/* An open device that stays lost is closed: the next open starts clean. */
+/* C11: an open device that stays lost is closed: the next open starts clean. */
 static void error_lost_reopen(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -405,7 +413,7 @@ static void error_lost_reopen(struct kunit *test)
 	vpk_expect_back(test, vpk_map(test, fn, 0, PAGE_SIZE, PAGE_SIZE), bar);
 }
 
-/* The driver goes in between and comes back afterwards. */
+/* C11: the driver goes in between and comes back afterwards. */
 static void error_unbind(struct kunit *test)
 {
 	struct vpk_host *host = vpk_host_create(test);
@@ -425,7 +433,7 @@ static void error_unbind(struct kunit *test)
 			vpk_bar0(fn));
 }
 
-/* Bound and not open: vconfig is not there, what is lost is restored. */
+/* C11: bound and not open: vconfig is not there, what is lost is restored. */
 static void error_unopened(struct kunit *test)
 {
 	struct vpk_host *host = vpk_host_create(test);
@@ -450,7 +458,9 @@ static void error_unopened(struct kunit *test)
 	vpk_expect_back(test, vpk_map(test, fn, 0, PAGE_SIZE, PAGE_SIZE), bar);
 }
 
-/* In D3hot everything is gone already, and an error does not wake it up. */
+/*
+ * C11: in D3hot everything is gone already, and an error does not wake it up.
+ */
 static void error_in_d3(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -467,7 +477,7 @@ static void error_in_d3(struct kunit *test)
 	vpk_expect_back(test, map, bar);
 }
 
-/* Importers let go before anybody resets the device. */
+/* C11: importers let go before anybody resets the device. */
 static void error_importer(struct kunit *test)
 {
 	const struct vpk_function_config small = { .bar_size = { SZ_4K } };

@@ -43,7 +43,7 @@ static void vpk_expect_write(struct kunit *test, struct vpk_function *fn,
 			written);
 }
 
-/* An ioeventfd writes what it was told to, as long as it is there. */
+/* C12: an ioeventfd writes what it was told to, as long as it is there. */
 static void io_writes(struct kunit *test)
 {
 	struct vpk_eventfd *eventfd;
@@ -168,7 +168,9 @@ static void io_c12_close(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, vpk_bar_written(fn, 0, VPK_OFF, VPK_VAL));
 }
 
-/* A write that finds memory_lock taken is left to a thread, and is done. */
+/*
+ * C12: a write that finds memory_lock taken is left to a thread, and is done.
+ */
 static void io_contended(struct kunit *test)
 {
 	struct vpk_lock_holder *holder;

@@ -132,7 +132,7 @@ static void vpk_go_at_flr(struct kunit *test, struct vpk_other *other,
 	vpk_observe(fn, vpk_go_at, other);
 }
 
-/* Zap, revoke, reset, and all of it back. */
+/* C11: zap, revoke, reset, and all of it back. */
 static void foreign_order(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -148,7 +148,7 @@ static void foreign_order(struct kunit *test)
 	vpk_expect_no_lock_held(test, fn);
 }
 
-/* The same with an importer that takes its time. */
+/* C11: the same with an importer that takes its time. */
 static void foreign_importer(struct kunit *test)
 {
 	const struct vpk_function_config small = { .bar_size = { SZ_4K } };
@@ -180,7 +180,7 @@ static void foreign_importer(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_importer_map(importer), 0);
 }
 
-/* A read() of the BAR during the reset waits, and then gets through. */
+/* C11: a read() of the BAR during the reset waits, and then gets through. */
 static void foreign_read_waits(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -201,7 +201,7 @@ static int vpk_reader_at_flr(const struct vpk_access *access, void *data)
 	return PCIBIOS_SUCCESSFUL;
 }
 
-/* So does an access to a mapping. */
+/* C11: so does an access to a mapping. */
 static void foreign_touch_waits(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -216,7 +216,7 @@ static void foreign_touch_waits(struct kunit *test)
 			 "zap revoke mem-off flr mem-on unrevoke read");
 }
 
-/* A read that waits for somebody's reset can be killed. */
+/* C11: a read that waits for somebody's reset can be killed. */
 static void foreign_read_killed(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -234,7 +234,7 @@ static void foreign_read_killed(struct kunit *test)
 	vpk_drop_memory_lock(holder);
 }
 
-/* D0 comes after the zap and before the revocation, by VFIO's own hand. */
+/* C11: D0 comes after the zap and before the revocation, by VFIO's own hand. */
 static void foreign_from_d3(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -249,7 +249,7 @@ static void foreign_from_d3(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
 }
 
-/* A device that loses its configuration on the way to D0 gets it back. */
+/* C11: a device that loses its configuration on the way to D0 gets it back. */
 static void foreign_from_soft_d3(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_soft, VPK_DRIVER);
@@ -263,7 +263,7 @@ static void foreign_from_soft_d3(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
 }
 
-/* An FLR by the user in D3hot is no different. */
+/* C11: an FLR by the user in D3hot is no different. */
 static void own_flr_from_soft_d3(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_soft, VPK_DRIVER);
@@ -278,7 +278,7 @@ static void own_flr_from_soft_d3(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
 }
 
-/* What the user has switched off stays off. */
+/* C11: what the user has switched off stays off. */
 static void foreign_memory_off(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -296,7 +296,7 @@ static void foreign_memory_off(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
 }
 
-/* In low power a reset wakes the device, and gives nothing back. */
+/* C11: in low power a reset wakes the device, and gives nothing back. */
 static void foreign_low_power(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -314,7 +314,9 @@ static void foreign_low_power(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
 }
 
-/* Bound and not open, idle in D3hot: vconfig is not there to be looked at. */
+/*
+ * C11: bound and not open, idle in D3hot: vconfig is not there to be looked at.
+ */
 static void foreign_unopened(struct kunit *test)
 {
 	struct vpk_host *host = vpk_host_create(test);
@@ -341,7 +343,10 @@ static void foreign_unopened(struct kunit *test)
 	vpk_expect_no_lock_held(test, fn);
 }
 
-/* VFIO's own resets take the BARs away once, though the callbacks come too. */
+/*
+ * C11: VFIO's own resets take the BARs away once, though the callbacks come
+ * too.
+ */
 static void own_nests(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -362,9 +367,9 @@ static void own_nests(struct kunit *test)
 }
 
 /*
- * Somebody's reset comes while one of the user's has the BARs and is on its way:
- * it is another task's, so it waits for memory_lock. The user's then finds the
- * device locked, as ever.
+ * C11: somebody's reset comes while one of the user's has the BARs and is on
+ * its way: it is another task's, so it waits for memory_lock. The user's then
+ * finds the device locked, as ever.
  */
 static void foreign_during_own(struct kunit *test)
 {
@@ -389,7 +394,7 @@ static void foreign_during_own(struct kunit *test)
 	vpk_expect_no_lock_held(test, fn);
 }
 
-/* Somebody resets the bus: two open devices, and one that is not. */
+/* C11: somebody resets the bus: two open devices, and one that is not. */
 static void foreign_bus(struct kunit *test)
 {
 	struct vpk_host *host = vpk_host_create(test);
@@ -420,7 +425,7 @@ static void foreign_bus(struct kunit *test)
 		vpk_expect_no_lock_held(test, fn[i]);
 }
 
-/* The device closes while somebody resets it. */
+/* C11: the device closes while somebody resets it. */
 static void foreign_close_meanwhile(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -436,7 +441,7 @@ static void foreign_close_meanwhile(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_function_mem_enabled(fn));
 }
 
-/* Somebody resets the device while it opens, which resets it too. */
+/* C11: somebody resets the device while it opens, which resets it too. */
 static void foreign_open_meanwhile(struct kunit *test)
 {
 	struct vpk_host *host = vpk_host_create(test);
@@ -460,9 +465,9 @@ static void foreign_open_meanwhile(struct kunit *test)
 }
 
 /*
- * Config access before memory_lock: who waits for the one does not hold the
- * other, and the reset that has blocked the first gets the second. Lockdep does
- * not know of blocked config access, so a time limit has to do.
+ * C11: config access before memory_lock: who waits for the one does not hold
+ * the other, and the reset that has blocked the first gets the second. Lockdep
+ * does not know of blocked config access, so a time limit has to do.
  */
 static void command_waits_without_lock(struct kunit *test)
 {
@@ -486,7 +491,7 @@ static void command_waits_without_lock(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, vpk_function_mem_enabled(fn));
 }
 
-/* The deadlock that it would be. */
+/* C11: the deadlock that it would be. */
 static void command_foreign_reset(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);

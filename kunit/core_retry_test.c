@@ -84,7 +84,9 @@ static struct vpk_map *vpk_retry_map(struct kunit *test)
 	return vpk_map(test, fn, 0, 0, 2 * PAGE_SIZE);
 }
 
-/* While a fault waits, mmap_lock is free; afterwards the fault is served. */
+/*
+ * C2: while a fault waits, mmap_lock is free; afterwards the fault is served.
+ */
 static void c2_lock_is_free(struct kunit *test)
 {
 	struct vpk_map *map = vpk_retry_map(test);
@@ -104,7 +106,7 @@ static void c2_lock_is_free(struct kunit *test)
 	vpk_expect_no_lock_held(test, map->fn);
 }
 
-/* Again and again: each attempt finds memory_lock taken anew. */
+/* C2: again and again: each attempt finds memory_lock taken anew. */
 static void c2_as_often_as_it_takes(struct kunit *test)
 {
 	struct vpk_map *map = vpk_retry_map(test);
@@ -137,7 +139,7 @@ static void c2_as_often_as_it_takes(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
 }
 
-/* FAULT_FLAG_RETRY_NOWAIT: at once, and with mmap_lock still held. */
+/* C2: FAULT_FLAG_RETRY_NOWAIT: at once, and with mmap_lock still held. */
 static void c2_nowait(struct kunit *test)
 {
 	struct vpk_map *map = vpk_retry_map(test);
@@ -154,7 +156,9 @@ static void c2_nowait(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
 }
 
-/* A thread that waits in a fault can be killed while memory_lock is held. */
+/*
+ * C2: a thread that waits in a fault can be killed while memory_lock is held.
+ */
 static void c2_killed(struct kunit *test)
 {
 	struct vpk_map *map = vpk_retry_map(test);
@@ -171,7 +175,7 @@ static void c2_killed(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_mmap_lock_free(faulter->mm));
 }
 
-/* A fault that may not be started again waits, and is served. */
+/* C2: a fault that may not be started again waits, and is served. */
 static void c2_final(struct kunit *test)
 {
 	struct vpk_map *map = vpk_retry_map(test);
@@ -188,7 +192,7 @@ static void c2_final(struct kunit *test)
 	vpk_expect_no_lock_held(test, map->fn);
 }
 
-/* And can be killed as well. */
+/* C2: and can be killed as well. */
 static void c2_final_killed(struct kunit *test)
 {
 	struct vpk_map *map = vpk_retry_map(test);
@@ -204,9 +208,9 @@ static void c2_final_killed(struct kunit *test)
 }
 
 /*
- * Everything that the fault came from goes away while it waits: the mapping,
- * and the last file descriptor. The device stays open for as long, and no
- * longer.
+ * C2: everything that the fault came from goes away while it waits: the
+ * mapping, and the last file descriptor. The device stays open for as long, and
+ * no longer.
  */
 static void c2_device_pinned(struct kunit *test)
 {
@@ -253,7 +257,7 @@ static void c2_device_pinned(struct kunit *test)
 }
 
 /*
- * A huge fault holds the VMA's lock, and not mmap_lock. Whoever unmaps or
+ * C2: a huge fault holds the VMA's lock, and not mmap_lock. Whoever unmaps or
  * changes the VMA waits for that lock.
  */
 static void c2_vma_lock(struct kunit *test)
@@ -283,9 +287,9 @@ static void c2_vma_lock(struct kunit *test)
 }
 
 /*
- * A page fault in a user copy with memory_lock held for read, as nvgrace-gpu
- * makes it, behind a mmap() that has queued up, which waits for a fault in a
- * BAR, which waits for a writer of memory_lock that has queued up. The fault
+ * C2: a page fault in a user copy with memory_lock held for read, as nvgrace-
+ * gpu makes it, behind a mmap() that has queued up, which waits for a fault in
+ * a BAR, which waits for a writer of memory_lock that has queued up. The fault
  * is what lets go.
  */
 static void c2_user_copy(struct kunit *test)

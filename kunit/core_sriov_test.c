@@ -131,7 +131,7 @@ static const struct vpk_sriov_case vpk_sriov_paths[] = {
 
 KUNIT_ARRAY_PARAM_DESC(vpk_sriov, vpk_sriov_paths, name);
 
-/* PF and VFs are zapped, then revoked, then the PF is reset; and back. */
+/* C11: PF and VFs are zapped, then revoked, then the PF is reset; and back. */
 static void sriov_order(struct kunit *test)
 {
 	const struct vpk_sriov_case *path = test->param_value;
@@ -145,7 +145,7 @@ static void sriov_order(struct kunit *test)
 	vpk_expect_back(test, &on);
 }
 
-/* Nobody has the PF open, and somebody resets it. */
+/* C11: nobody has the PF open, and somebody resets it. */
 static void sriov_unopened_pf(struct kunit *test)
 {
 	struct vpk_sriov on = {};
@@ -158,7 +158,7 @@ static void sriov_unopened_pf(struct kunit *test)
 	vpk_expect_back(test, &on);
 }
 
-/* The PF opens and closes, and each resets it. */
+/* C11: the PF opens and closes, and each resets it. */
 static void sriov_open_close(struct kunit *test)
 {
 	struct vpk_sriov on = {};
@@ -180,7 +180,7 @@ static void sriov_open_close(struct kunit *test)
 	vpk_expect_back(test, &on);
 }
 
-/* The bus is reset, and with it each VF on its own. */
+/* C11: the bus is reset, and with it each VF on its own. */
 static void sriov_bus(struct kunit *test)
 {
 	struct vpk_sriov on = {};
@@ -192,7 +192,7 @@ static void sriov_bus(struct kunit *test)
 	vpk_expect_back(test, &on);
 }
 
-/* A VF's reset is its own affair. */
+/* C11: a VF's reset is its own affair. */
 static void sriov_vf_reset(struct kunit *test)
 {
 	struct vpk_sriov on = {};
@@ -206,7 +206,7 @@ static void sriov_vf_reset(struct kunit *test)
 	vpk_expect_back(test, &on);
 }
 
-/* A PF with VFs stays in D0, and so they keep their BARs. */
+/* C11: a PF with VFs stays in D0, and so they keep their BARs. */
 static void sriov_power(struct kunit *test)
 {
 	struct vpk_sriov on = {};
@@ -244,7 +244,7 @@ static long vpk_run_close(void *data)
 	return vpk_wait_open_count(on->pf, 0) ? 0 : -ETIMEDOUT;
 }
 
-/* A VF that is busy makes the PF's reset wait, and not fail. */
+/* C11: a VF that is busy makes the PF's reset wait, and not fail. */
 static void sriov_busy_vf(struct kunit *test)
 {
 	struct vpk_lock_holder *holder;
@@ -263,7 +263,7 @@ static void sriov_busy_vf(struct kunit *test)
 	vpk_expect_back(test, &on);
 }
 
-/* So does the PF's close. */
+/* C11: so does the PF's close. */
 static void sriov_busy_vf_close(struct kunit *test)
 {
 	struct vpk_lock_holder *holder;
@@ -291,7 +291,7 @@ static int vpk_go_at_flr(const struct vpk_access *access, void *data)
 	return PCIBIOS_SUCCESSFUL;
 }
 
-/* A VF is unbound while its BARs are taken: it waits for the PF. */
+/* C11: a VF is unbound while its BARs are taken: it waits for the PF. */
 static void sriov_unbind_meanwhile(struct kunit *test)
 {
 	struct vpk_sriov on = {};
@@ -319,7 +319,7 @@ static int vpk_reader_at_flr(const struct vpk_access *access, void *data)
 	return PCIBIOS_SUCCESSFUL;
 }
 
-/* An access to a VF's BAR waits until the PF is back. */
+/* C11: an access to a VF's BAR waits until the PF is back. */
 static void sriov_touch_waits(struct kunit *test)
 {
 	struct vpk_reader *reader;
@@ -351,7 +351,7 @@ static void vpk_sriov_report(struct vpk_function *fn,
 	device_unlock(&fn->pdev->dev);
 }
 
-/* An error of the PF is one of its VFs, whether or not they are told. */
+/* C11: an error of the PF is one of its VFs, whether or not they are told. */
 static void sriov_error(struct kunit *test)
 {
 	struct vpk_sriov on = {};
@@ -377,7 +377,7 @@ static void sriov_error(struct kunit *test)
 	vpk_expect_back(test, &on);
 }
 
-/* A VF cannot be opened while its PF may be reset any moment. */
+/* C11: a VF cannot be opened while its PF may be reset any moment. */
 static void sriov_error_open(struct kunit *test)
 {
 	struct vpk_sriov on = {};

@@ -129,7 +129,7 @@ static struct vpk_map *vpk_v4_map(struct kunit *test, struct vpk_v4 *v4)
 	return map;
 }
 
-/* The hole is real: the PTEs of the naive driver survive into the reset. */
+/* V4: the hole is real: the PTEs of the naive driver survive into the reset. */
 static void v4_naive_loses(struct kunit *test)
 {
 	struct vpk_v4 v4 = { .naive = true, .race = true };
@@ -146,7 +146,9 @@ static void v4_naive_loses(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
 }
 
-/* The helper installs nothing during the reset, and populates afterwards. */
+/*
+ * V4: the helper installs nothing during the reset, and populates afterwards.
+ */
 static void v4_helper_wins(struct kunit *test)
 {
 	struct vpk_v4 v4 = { .race = true };
@@ -167,7 +169,7 @@ static void v4_helper_wins(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pfn, vpk_bar_pfn(fn, 0, PAGE_SIZE));
 }
 
-/* It populates on the way back to user mode, and a revocation zaps that. */
+/* V4: it populates on the way back to user mode, and a revocation zaps that. */
 static void v4_helper_populates(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
@@ -188,7 +190,10 @@ static void v4_helper_populates(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
 }
 
-/* Memory is disabled between mmap() and the task work: nothing is populated. */
+/*
+ * V4: memory is disabled between mmap() and the task work: nothing is
+ * populated.
+ */
 static void v4_helper_memory_disabled(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
@@ -204,7 +209,7 @@ static void v4_helper_memory_disabled(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
 }
 
-/* If the VMA is gone when the task work runs, it populates nothing. */
+/* V4: if the VMA is gone when the task work runs, it populates nothing. */
 static void v4_helper_unmapped(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
@@ -219,7 +224,7 @@ static void v4_helper_unmapped(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
 }
 
-/* It refuses a private mapping, which would be copied on write. */
+/* V4: it refuses a private mapping, which would be copied on write. */
 static void v4_helper_private(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
@@ -229,7 +234,7 @@ static void v4_helper_private(struct kunit *test)
 					   MAP_PRIVATE), -EINVAL);
 }
 
-/* A kernel thread does not return to user mode: .fault does the work. */
+/* V4: a kernel thread does not return to user mode: .fault does the work. */
 static void v4_helper_kernel_thread(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
@@ -241,7 +246,9 @@ static void v4_helper_kernel_thread(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
 }
 
-/* More than a page table holds, and not aligned to one: all of it is there. */
+/*
+ * V4: more than a page table holds, and not aligned to one: all of it is there.
+ */
 static void v4_helper_large(struct kunit *test)
 {
 	struct vpk_v4 v4 = { .config = &vpk_large };
@@ -259,7 +266,7 @@ static void v4_helper_large(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, off, map->len, "not populated, or wrongly");
 }
 
-/* A signal is pending: the rest is left to .fault, not populated first. */
+/* V4: a signal is pending: the rest is left to .fault, not populated first. */
 static void v4_helper_signal(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
@@ -276,7 +283,10 @@ static void v4_helper_signal(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
 }
 
-/* A fault of another thread was there first: its PTE stays, the rest is made. */
+/*
+ * V4: a fault of another thread was there first: its PTE stays, the rest is
+ * made.
+ */
 static void v4_helper_after_fault(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
@@ -294,7 +304,7 @@ static void v4_helper_after_fault(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pfn, vpk_bar_pfn(fn, 0, 0));
 }
 
-/* Another mapping has taken the place of the one to populate. */
+/* V4: another mapping has taken the place of the one to populate. */
 static void v4_helper_replaced(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
@@ -393,7 +403,7 @@ static struct vpk_v4_user *vpk_v4_user_start(struct kunit *test,
 	return user;
 }
 
-/* memory_lock is taken: it is left to .fault, and nobody waits. */
+/* V4: memory_lock is taken: it is left to .fault, and nobody waits. */
 static void v4_helper_trylock(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};
@@ -418,7 +428,7 @@ static void v4_helper_trylock(struct kunit *test)
 }
 
 /*
- * Four would wait for each other: the task work for a fault that holds
+ * V4: four would wait for each other: the task work for a fault that holds
  * mmap_lock; the fault, which may not be started again, for a reset that has
  * queued up for memory_lock; the reset for a driver that copies to user memory
  * with memory_lock held; and the page fault of the copy for the task work, if
@@ -463,7 +473,10 @@ static void v4_helper_no_cycle(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, IS_ERR_VALUE(user->addr));
 }
 
-/* A task is killed before its work runs: nothing is populated, nothing leaks. */
+/*
+ * V4: a task is killed before its work runs: nothing is populated, nothing
+ * leaks.
+ */
 static void v4_helper_killed(struct kunit *test)
 {
 	struct vpk_v4 v4 = {};

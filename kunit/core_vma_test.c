@@ -79,7 +79,7 @@ static int vpk_vma_mmap(struct vfio_device *core_vdev,
 	return ret;
 }
 
-/* Warned of once, and harmless: faults, revocation and close work. */
+/* V8: warned of once, and harmless: faults, revocation and close work. */
 static void v8_left_alone(struct kunit *test)
 {
 	const struct vpk_vma_case *param = test->param_value;

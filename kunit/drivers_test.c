@@ -122,7 +122,7 @@ static void drivers_v7_virtio(struct kunit *test)
 	vpk_drivers_path(test, "virtio_vfio_pci");
 }
 
-/* vfio-pci itself, which has the core's handlers. */
+/* V7: vfio-pci itself, which has the core's handlers. */
 static void drivers_vfio_pci(struct kunit *test)
 {
 	if (!IS_BUILTIN(CONFIG_VFIO_PCI))
