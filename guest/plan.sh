@@ -9,8 +9,6 @@
 #	plan_begin DIR		start a plan in DIR/plan, which is emptied
 #	plan_module KO		a module, loaded first; its name in $variants
 #	plan_modules KERNEL [VARIANT...]  those of the kit's variants
-#	build_folder KERNEL FOLDER WORK  build a driver of its own folder, not in
-#				the kernel tree; its modules are listed in WORK.modules
 #	new_port [PROPERTIES]	a root port, its PCI address in $addr
 #	add_device MODEL[,PROPERTIES] ADDRESS [,MORE]
 #	plan LINE		what the guest is to do, in the words of guest/init
@@ -82,24 +80,6 @@ plan_modules() {
 		[ $# -eq 0 ] || [[ " $* " == *" ${name%-vfio-pci} "* ]] || continue
 		plan_module "$ko"
 	done
-}
-
-# Its own symbols come from the command line, as modules.
-build_folder() {
-	local kernel=$1 folder=$2 work=$3 symbol configs=()
-	# shellcheck disable=SC2016 # make's, not the shell's
-	while IFS= read -r symbol; do
-		configs+=("$symbol=m")
-	done < <(cat "$folder"/Kbuild "$folder"/Makefile 2>/dev/null |
-		grep -o 'obj-\$(CONFIG_[A-Za-z0-9_]*)' | sed 's/^obj-\$(//; s/)$//' | grep -v KUNIT | sort -u)
-	mkdir -p "$(dirname "$work")"
-	# A matter of seconds, so it takes no turn among the kernel builds.
-	# shellcheck disable=SC2016 # for that bash
-	run_logged "$BUILD/log/module-$(basename "$folder").log" 600 "building the module of $(basename "$folder")" \
-		env -u KIT_BUILD_LOCK bash -c 'kmake "$@"' - -C "$kernel/" "M=$folder" "MO=$work" ARCH=x86_64 \
-		${configs[0]:+"${configs[@]}"} modules || die "$folder does not build"
-	find "$work" -name '*.ko' ! -name '*_kunit.ko' ! -name '*_test.ko' >"$work.modules"
-	[ -s "$work.modules" ] || die "no module came out of $folder"
 }
 
 # Above 5 GT/s Linux waits, after a bus reset, for a link that QEMU does not
