@@ -9,6 +9,8 @@
 #	plan_begin DIR		start a plan in DIR/plan, which is emptied
 #	plan_module KO		a module, loaded first; its name in $variants
 #	plan_modules KERNEL [VARIANT...]  those of the kit's variants
+#	new_device MODEL[,PROPERTIES] [PORT] [MORE]  a device and its root port; PORT and
+#				MORE are further properties, ",a=b"
 #	new_port [PROPERTIES]	a root port, its PCI address in $addr
 #	add_device MODEL[,PROPERTIES] ADDRESS [,MORE]
 #	plan LINE		what the guest is to do, in the words of guest/init
@@ -32,21 +34,12 @@ check_device() {
 	die "$(qemu_version) has no device '$1'$hint"
 }
 
-# guest_build NO_BUILD BASE UNPATCHED CONFIG [--kernel-selftests]: the folder of
-# the kernel in $kernel, and $initramfs; without building when NO_BUILD is set.
+# guest_build BASE UNPATCHED CONFIG [--kernel-selftests]: the folder of the kernel in
+# $kernel, and $initramfs.
+# shellcheck disable=SC2034 # for those who source this
 guest_build() {
-	local name=$2${3:+-unpatched} archive=initramfs${5:+-kernel}.cpio.gz
-	if [ -z "$1" ]; then
-		kernel=$("$KIT_ROOT/guest/build-kernel" ${3:+--unpatched} --config "$4" "$2")
-		initramfs=$("$KIT_ROOT/guest/build-initramfs" ${3:+--unpatched} ${5:+"$5"} "$2")
-		return
-	fi
-	initramfs=$BUILD/selftests-$name/$archive
-	[ "$4" = guest ] || name=$name-$4
-	kernel=$BUILD/guest/$name
-	if [ ! -e "$kernel/arch/x86/boot/bzImage" ] || [ ! -e "$initramfs" ]; then
-		die "nothing built for $name: run without --no-build"
-	fi
+	kernel=$("$KIT_ROOT/guest/build-kernel" ${2:+--unpatched} --config "$3" "$1")
+	initramfs=$("$KIT_ROOT/guest/build-initramfs" ${2:+--unpatched} ${4:+"$4"} "$1")
 }
 
 plan_begin() {
@@ -89,6 +82,11 @@ new_port() {
 	id=rp$port
 	qemu+=(-device "pcie-root-port,id=$id,chassis=$((port + 1)),addr=$addr,multifunction=on,x-speed=5${1:-}")
 	port=$((port + 1))
+}
+
+new_device() {
+	new_port "${2:-}"
+	add_device "$1" 0.0 "${3:-}"
 }
 
 add_device() {

@@ -69,7 +69,7 @@ configure() {
 		"KCONFIG_ALLCONFIG=$out/.kit-wanted" allnoconfig || return 1
 	missing=$(config_misses "$out/.kit-wanted" "$out/.config")
 	[ -n "$missing" ] || return 0
-	say "cannot be had in Linux $base: $missing"
+	say "cannot be had in $tree: $missing"
 	return 1
 }
 

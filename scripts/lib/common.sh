@@ -35,28 +35,18 @@ have() { command -v "$1" >/dev/null 2>&1; }
 # usage: print the comment block at the top of the program that is running.
 usage() { sed -n -e '1d' -e '/^# SPDX/d' -e '/^#/!q' -e 's/^# \{0,1\}//' -e '/./,$p' "$0"; }
 
-# usage_if_asked "$@": print it and end if --help is among the arguments.
-usage_if_asked() {
-	local arg
-	for arg; do
-		case $arg in
-		-h|--help) usage; exit 0 ;;
-		esac
-	done
-}
-
 # options FLAGS WITH_VALUE "$@": read a command's options, each into a variable
 # of its name (--no-build sets no_build to 1, --out DIR sets out to DIR). FLAGS
 # and WITH_VALUE are lists of names. The other arguments, and all after "--", are
-# left in operands.
+# left in operands. --help prints the usage and ends.
 options() {
 	local flags=" $1 " with_value=" $2 " name
 	shift 2
-	usage_if_asked "$@"
 	operands=()
 	while [ $# -gt 0 ]; do
 		name=${1#--}
 		case $1 in
+		-h|--help) usage; exit 0 ;;
 		--) operands+=("${@:2}"); return ;;
 		--?*)
 			if [[ $flags == *" $name "* ]]; then
