@@ -36,7 +36,7 @@ have() { command -v "$1" >/dev/null 2>&1; }
 usage() { sed -n -e '1d' -e '/^# SPDX/d' -e '/^#/!q' -e 's/^# \{0,1\}//' -e '/./,$p' "$0"; }
 
 # options FLAGS WITH_VALUE "$@": read a command's options, each into a variable
-# of its name (--no-build sets no_build to 1, --out DIR sets out to DIR). FLAGS
+# of its name (--self-test sets self_test to 1, --out DIR sets out to DIR). FLAGS
 # and WITH_VALUE are lists of names. The other arguments, and all after "--", are
 # left in operands. --help prints the usage and ends.
 options() {
