@@ -9,8 +9,8 @@
 #	plan_begin DIR		start a plan in DIR/plan, which is emptied
 #	plan_module KO		a module, loaded first; its name in $variants
 #	plan_modules KERNEL [VARIANT...]  those of the kit's variants
-#	build_folder KERNEL FOLDER WORK  build a driver of its own folder, not in
-#				the kernel tree; its modules are listed in WORK.modules
+#	new_device MODEL[,PROPERTIES] [PORT] [MORE]  a device and its root port; PORT and
+#				MORE are further properties, ",a=b"
 #	new_port [PROPERTIES]	a root port, its PCI address in $addr
 #	add_device MODEL[,PROPERTIES] ADDRESS [,MORE]
 #	plan LINE		what the guest is to do, in the words of guest/init
@@ -34,21 +34,12 @@ check_device() {
 	die "$(qemu_version) has no device '$1'$hint"
 }
 
-# guest_build NO_BUILD BASE UNPATCHED CONFIG [--kernel-selftests]: the folder of
-# the kernel in $kernel, and $initramfs; without building when NO_BUILD is set.
+# guest_build BASE UNPATCHED CONFIG [--kernel-selftests]: the folder of the kernel in
+# $kernel, and $initramfs.
+# shellcheck disable=SC2034 # for those who source this
 guest_build() {
-	local name=$2${3:+-unpatched} archive=initramfs${5:+-kernel}.cpio.gz
-	if [ -z "$1" ]; then
-		kernel=$("$KIT_ROOT/guest/build-kernel" ${3:+--unpatched} --config "$4" "$2")
-		initramfs=$("$KIT_ROOT/guest/build-initramfs" ${3:+--unpatched} ${5:+"$5"} "$2")
-		return
-	fi
-	initramfs=$BUILD/selftests-$name/$archive
-	[ "$4" = guest ] || name=$name-$4
-	kernel=$BUILD/guest/$name
-	if [ ! -e "$kernel/arch/x86/boot/bzImage" ] || [ ! -e "$initramfs" ]; then
-		die "nothing built for $name: run without --no-build"
-	fi
+	kernel=$("$KIT_ROOT/guest/build-kernel" ${2:+--unpatched} --config "$3" "$1")
+	initramfs=$("$KIT_ROOT/guest/build-initramfs" ${2:+--unpatched} ${4:+"$4"} "$1")
 }
 
 plan_begin() {
@@ -84,24 +75,6 @@ plan_modules() {
 	done
 }
 
-# Its own symbols come from the command line, as modules.
-build_folder() {
-	local kernel=$1 folder=$2 work=$3 symbol configs=()
-	# shellcheck disable=SC2016 # make's, not the shell's
-	while IFS= read -r symbol; do
-		configs+=("$symbol=m")
-	done < <(cat "$folder"/Kbuild "$folder"/Makefile 2>/dev/null |
-		grep -o 'obj-\$(CONFIG_[A-Za-z0-9_]*)' | sed 's/^obj-\$(//; s/)$//' | grep -v KUNIT | sort -u)
-	mkdir -p "$(dirname "$work")"
-	# A matter of seconds, so it takes no turn among the kernel builds.
-	# shellcheck disable=SC2016 # for that bash
-	run_logged "$BUILD/log/module-$(basename "$folder").log" 600 "building the module of $(basename "$folder")" \
-		env -u KIT_BUILD_LOCK bash -c 'kmake "$@"' - -C "$kernel/" "M=$folder" "MO=$work" ARCH=x86_64 \
-		${configs[0]:+"${configs[@]}"} modules || die "$folder does not build"
-	find "$work" -name '*.ko' ! -name '*_kunit.ko' ! -name '*_test.ko' >"$work.modules"
-	[ -s "$work.modules" ] || die "no module came out of $folder"
-}
-
 # Above 5 GT/s Linux waits, after a bus reset, for a link that QEMU does not
 # bring up again.
 new_port() {
@@ -109,6 +82,11 @@ new_port() {
 	id=rp$port
 	qemu+=(-device "pcie-root-port,id=$id,chassis=$((port + 1)),addr=$addr,multifunction=on,x-speed=5${1:-}")
 	port=$((port + 1))
+}
+
+new_device() {
+	new_port "${2:-}"
+	add_device "$1" 0.0 "${3:-}"
 }
 
 add_device() {

@@ -27,6 +27,52 @@ kmake() {
 export -f kmake have
 export KIT_JOBS
 
+# build_folder KERNEL FOLDER WORK: build a driver of its own folder, not in the kernel
+# tree; its modules are listed in WORK.modules. Its own symbols come from the command
+# line, as modules, those of its suites as n. A matter of seconds, so it takes no
+# turn among the kernel builds.
+build_folder() {
+	local kernel=$1 folder=$2 work=$3 name configs=()
+	name=$(basename "$folder")
+	# shellcheck disable=SC2016 # make's, not the shell's
+	mapfile -t configs < <(cat "$folder"/Kbuild "$folder"/Makefile 2>/dev/null |
+		grep -o 'obj-\$(CONFIG_[A-Za-z0-9_]*)' | sort -u |
+		sed -e 's/^obj-\$(//' -e '/KUNIT/s/)$/=/' -e 's/)$/=m/')
+	mkdir -p "$(dirname "$work")"
+	# shellcheck disable=SC2016 # for that bash
+	run_logged "$BUILD/log/module-$name.log" 600 "building the module of $name" \
+		env -u KIT_BUILD_LOCK bash -c 'kmake "$@"' - -C "$kernel/" "M=$folder" "MO=$work" \
+		"${configs[@]}" modules || die "$folder does not build"
+	find "$work" -name '*.ko' ! -name '*_kunit.ko' ! -name '*_test.ko' >"$work.modules"
+	[ -s "$work.modules" ] || die "no module came out of $folder"
+}
+
+# variants_config: the configuration of all samples, as modules.
+variants_config() {
+	echo CONFIG_VFIO_PCI_VARIANT_KIT=y
+	sed -n 's/^config \(.*_VFIO_PCI\)$/CONFIG_\1=m/p' "$KIT_ROOT"/variants/*/Kconfig
+}
+
+# kit_inputs: hashes of all that the kernel's build takes from the kit, but for KUnit's.
+kit_inputs() {
+	(cd "$KIT_ROOT" && find Kbuild Kconfig kunit variants -type f ! -name '*_kunit.c' \
+		! -path 'kunit/*.[ch]' -exec sha256sum {} + | sort -k 2)
+}
+
+# configure LOG "what" TREE OUT [MAKE OPTIONS...]: OUT, by the configuration on stdin,
+# and nothing else. False if it cannot be had, line by line.
+configure() {
+	local log=$1 what=$2 tree=$3 out=$4 missing
+	mkdir -p "$out"
+	cat >"$out/.kit-wanted"
+	run_logged "$log" 600 "configuring $what" kmake -s -C "$tree" "O=$out" "${@:5}" \
+		"KCONFIG_ALLCONFIG=$out/.kit-wanted" allnoconfig || return 1
+	missing=$(config_misses "$out/.kit-wanted" "$out/.config")
+	[ -n "$missing" ] || return 0
+	say "cannot be had in $tree: $missing"
+	return 1
+}
+
 # config_misses WANTED CONFIG: the symbols of the fragment WANTED that do not
 # have the value asked for in CONFIG, on one line; nothing when all have.
 config_misses() {

@@ -35,27 +35,19 @@ have() { command -v "$1" >/dev/null 2>&1; }
 # usage: print the comment block at the top of the program that is running.
 usage() { sed -n -e '1d' -e '/^# SPDX/d' -e '/^#/!q' -e 's/^# \{0,1\}//' -e '/./,$p' "$0"; }
 
-# usage_if_asked "$@": print it and end if --help is among the arguments.
-usage_if_asked() {
-	local arg
-	for arg; do
-		case $arg in
-		-h|--help) usage; exit 0 ;;
-		esac
-	done
-}
-
 # options FLAGS WITH_VALUE "$@": read a command's options, each into a variable
-# of its name (--no-build sets no_build to 1, --out DIR sets out to DIR). FLAGS
-# and WITH_VALUE are lists of names. The other arguments are left in operands.
+# of its name (--self-test sets self_test to 1, --out DIR sets out to DIR). FLAGS
+# and WITH_VALUE are lists of names. The other arguments, and all after "--", are
+# left in operands. --help prints the usage and ends.
 options() {
 	local flags=" $1 " with_value=" $2 " name
 	shift 2
-	usage_if_asked "$@"
 	operands=()
 	while [ $# -gt 0 ]; do
 		name=${1#--}
 		case $1 in
+		-h|--help) usage; exit 0 ;;
+		--) operands+=("${@:2}"); return ;;
 		--?*)
 			if [[ $flags == *" $name "* ]]; then
 				declare -g "${name//-/_}=1"
@@ -78,9 +70,11 @@ at_most() {
 	[ ${#operands[@]} -le "$1" ] || die "unknown argument ${operands[$1]} (see --help)"
 }
 
-# set_base [BASE]: the kernel version that is worked on, in $base: the argument,
-# or $BASE, or the first of KIT_BASES.
+# set_base [BASE]: the kernel version that is worked on, in $base: the argument
+# (by default the only one that options() has left), or $BASE, or the first of
+# KIT_BASES.
 set_base() {
+	[ $# -gt 0 ] || { at_most 1; set -- "${operands[@]}"; }
 	base=${1:-${BASE:-${KIT_BASES%% *}}}
 	check_base "$base"
 }
@@ -145,24 +139,17 @@ need_space() {
 		die "no disk space: $3 needs $2 MB in $1, and $free MB are free"
 }
 
-# need_tools "GROUP..." TOOL...: or say which command installs them.
+# need_tools "GROUP..." TOOL...: install the groups if one of the tools is missing.
 need_tools() {
-	local groups=$1 tool missing=
-	shift
-	for tool; do
-		have "$tool" || missing="$missing $tool"
-	done
-	[ -z "$missing" ] && return
-	# shellcheck disable=SC2086 # words
-	"$KIT_ROOT/scripts/setup" $groups
-	hash -r
-	for tool in $missing; do
-		have "$tool" || die "missing tool: $tool"
+	local tool
+	for tool in "${@:2}"; do
+		# shellcheck disable=SC2086 # words
+		have "$tool" || "$KIT_ROOT/scripts/setup" $1
 	done
 }
 
 # lock NAME: one such program at a time in this checkout (or in the cache,
-# for a NAME with a slash). Waits for at most an hour; freed at exit.
+# for a NAME with a slash). Waits for at most two hours; freed at exit.
 lock() {
 	local file fd
 	case $1 in
@@ -173,8 +160,11 @@ lock() {
 	exec {fd}>"$file"
 	flock -n "$fd" && return
 	say "waiting for another run to finish ($file)"
-	flock -w 3600 "$fd" || die "another run has held $file for an hour"
+	flock -w 7200 "$fd" || die "another run has held $file for two hours"
 }
+
+# lock_guest: where several people share a small machine, one guest at a time.
+lock_guest() { [ -z "${KIT_BUILD_LOCK:-}" ] || lock "$KIT_BUILD_LOCK.guest"; }
 
 # on_exit COMMAND: run at exit, the last one given first, whatever the reason.
 KIT_ON_EXIT=

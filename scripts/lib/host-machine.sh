@@ -26,10 +26,34 @@ override_of() {
 	[ "$_value" = '(null)' ] || printf '%s' "$_value"
 }
 
+# binding BDF: its driver, driver_override and power/control; "-" is none.
+binding() {
+	_d=$(driver_of "$1") _o=$(override_of "$1") _power=$(get "$devices/$1/power/control")
+	printf '%s %s %s\n' "${_d:--}" "${_o:--}" "${_power:--}"
+}
+# pci_driver_of MODULE: the driver of it, if it is loaded and has one.
+pci_driver_of() {
+	for _f in "$sys/module/$1/drivers"/pci:*; do
+		[ ! -e "$_f" ] || printf '%s\n' "${_f##*/pci:}"
+	done | head -n 1
+}
+
+# within TENTHS COMMAND...: wait until it is true; false if it is not by then.
+within() {
+	_left=$1
+	shift
+	until "$@"; do
+		[ "$_left" -gt 0 ] || return 1
+		_left=$((_left - 1))
+		sleep 0.1
+	done
+}
+is_dead() { ! kill -0 "$1" 2>/dev/null; }
+
 # limited SECONDS COMMAND...: its status, or 124 when it is not done by then. It
 # cannot be waited for: a process that hangs in the kernel cannot be killed.
 limited() {
-	_left=$(($1 * 10))
+	_tenths=$(($1 * 10))
 	shift
 	rm -f "$state/status"
 	(
@@ -39,12 +63,7 @@ limited() {
 		echo "$_rc" >"$state/status.new"
 		mv "$state/status.new" "$state/status"
 	) &
-	_child=$!
-	while [ ! -s "$state/status" ]; do
-		[ "$_left" -gt 0 ] || { kill "$_child" 2>/dev/null || :; return 124; }
-		_left=$((_left - 1))
-		sleep 0.1
-	done
+	within "$_tenths" test -s "$state/status" || { kill "$!" 2>/dev/null || :; return 124; }
 	return "$(cat "$state/status")"
 }
 store() {

@@ -4,18 +4,15 @@
 # How scripts/verify-host puts back what it took. Plain sh; sourced, never run.
 # What has to be put back is written down in $state.
 
-# One line a device in $state/devices: BDF, driver, driver_override and
-# power/control; "-" is none.
+# One line a device in $state/devices: BDF, and its binding.
 is_back() {
-	while read -r _bdf _driver _override _power; do
-		_d=$(driver_of "$_bdf") _o=$(override_of "$_bdf")
-		[ "${_d:--} ${_o:--} $(get "$devices/$_bdf/power/control")" = \
-			"$_driver $_override $_power" ] || return 1
+	while read -r _bdf _was; do
+		[ "$(binding "$_bdf")" = "$_was" ] || return 1
 	done <"$state/devices"
 }
 
 give_back() {
-	while read -r _bdf _driver _override _power; do
+	while read -r _bdf _driver _override _control; do
 		[ -d "$devices/$_bdf" ] || continue
 		_d=$(driver_of "$_bdf")
 		[ -z "$_d" ] || [ "$_d" = "$_driver" ] ||
@@ -25,7 +22,7 @@ give_back() {
 		_d=$(driver_of "$_bdf")
 		[ -n "$_d" ] || [ "$_driver" = - ] ||
 			limited 60 store "$_bdf" "$sys/bus/pci/drivers/$_driver/bind" 2>/dev/null || :
-		limited 10 store "$_power" "$devices/$_bdf/power/control" 2>/dev/null || :
+		limited 10 store "$_control" "$devices/$_bdf/power/control" 2>/dev/null || :
 	done <"$state/devices"
 }
 
@@ -35,17 +32,13 @@ end_program() {
 	_pid=$(get "$state/program")
 	[ -n "$_pid" ] || return 0
 	kill -TERM "-$_pid" 2>/dev/null || :
-	_left=100
-	while kill -0 "-$_pid" 2>/dev/null && [ "$_left" -gt 0 ]; do
-		# By half of the time: the hard way.
-		[ "$_left" -ne 50 ] || kill -KILL "-$_pid" 2>/dev/null || :
-		_left=$((_left - 1))
-		sleep 0.1
-	done
+	within 50 is_dead "-$_pid" || kill -KILL "-$_pid" 2>/dev/null || :
+	within 50 is_dead "-$_pid" || :
 }
 
-# restore: everything as it was. What was begun before the main process died
-# may still be on its way, so it has to be so for two seconds.
+# restore: everything as it was, the last thing that every run does; says how it is
+# then, or what to do by hand. What was begun before the main process died may still
+# be on its way, so it has to be so for two seconds.
 restore() {
 	[ -s "$state/devices" ] || { rm -rf "$state"; return 0; }
 	end_program
@@ -70,43 +63,27 @@ restore() {
 	fi
 	_module=$(get "$state/module")
 	[ -z "$_module" ] || [ ! -d "$sys/module/$_module" ] || rmmod "$_module" 2>/dev/null || :
+	while read -r _bdf _driver _override _; do
+		if [ "$_good" -gt 0 ]; then
+			[ "$_driver" != - ] || _driver='no driver'
+			[ "$_override" != - ] || _override=none
+			say "$_bdf: back with $_driver, driver_override $_override"
+			continue
+		fi
+		[ "$_override" != - ] || _override=
+		_bind="; echo $_bdf >$sys/bus/pci/drivers/$_driver/bind"
+		[ "$_driver" != - ] || _bind=
+		say "$name: error: $_bdf could not be put back; by hand:" \
+			"echo $_bdf >$devices/$_bdf/driver/unbind;" \
+			"echo \"$_override\" >$devices/$_bdf/driver_override$_bind"
+	done <"$state/devices"
 	[ "$_good" -gt 0 ] || return 1
 	rm -rf "$state"
-}
-
-tell_back() {
-	while read -r _bdf _driver _override _power; do
-		_d=$(driver_of "$_bdf")
-		printf '%s: back with %s' "$_bdf" "${_d:-no driver}"
-		[ "$_override" = - ] || printf ', driver_override %s' "$_override"
-		printf '\n'
-	done
-}
-by_hand() {
-	while read -r _bdf _driver _override _power; do
-		[ "$_override" != - ] || _override=
-		printf '%s: error: %s could not be put back; by hand: echo %s >%s/driver/unbind; echo "%s" >%s/driver_override' \
-			"$name" "$_bdf" "$_bdf" "$devices/$_bdf" "$_override" "$devices/$_bdf"
-		[ "$_driver" = - ] || printf '; echo %s >%s/drivers/%s/bind' "$_bdf" "$sys/bus/pci" "$_driver"
-		printf '\n'
-	done <"$state/devices"
-}
-
-# restore_and_tell: the last thing that every run does.
-restore_and_tell() {
-	_devices=$(cat "$state/devices" 2>/dev/null || :)
-	if restore; then
-		[ -z "$_devices" ] || printf '%s\n' "$_devices" | tell_back >&2
-		return 0
-	fi
-	by_hand >&2
-	return 1
 }
 
 # When a process began, which tells it from a later one; nothing if it is dead,
 # though nobody may have waited for it.
 started_at() { sed -n 's/.*) \([^ZX]\)/\1/p' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
-
 
 # is_running: the process that has written down when it began.
 is_running() {
@@ -125,5 +102,5 @@ watch_process() {
 	done
 	[ -d "$state" ] || exit 0
 	echo "$name was killed; putting the driver binding back" >"$kmsg" || :
-	restore_and_tell 2>&1 | while read -r _line; do echo "$name: ${_line#"$name: "}" >>"$kmsg" || :; done
+	restore 2>&1 | while read -r _line; do echo "$name: ${_line#"$name: "}" >>"$kmsg" || :; done
 }

@@ -40,17 +40,6 @@ patched_files() {
 		-e 's,^rename from ,,p' -e 's,^rename to ,,p' "$@" | sort -u
 }
 
-# am_failure TREE LOG PATCH...: one line on why a git am in TREE stopped.
-am_failure() {
-	local dir log=$2 next file
-	dir=$(kgit -C "$1" rev-parse --absolute-git-dir)/rebase-apply
-	shift 2
-	next=$(cat "$dir/next" 2>/dev/null || echo 1)
-	file=$(failed_file "$log")
-	printf 'patch %s of %s does not apply: %s%s' "$next" "$#" "$(basename "${!next}")" \
-		"${file:+, in $file}"
-}
-
 # failed_file LOG: the first file that git apply, or am, complains of.
 failed_file() {
 	sed -n -e 's/^error: patch failed: \(.*\):[0-9]*$/\1/p' \

@@ -13,16 +13,14 @@
 
 # shellcheck source=/dev/null
 . "$(dirname "$0")/ktap_helpers.sh"
+# What a device is like, and waiting, as verify-host has it.
+export root=
+# shellcheck source=../../scripts/lib/host-machine.sh
+. "$(dirname "$0")/lib/host-machine.sh"
 
 free=$1 disk=$2 net=$3
-pci=/sys/bus/pci/devices
-state=/tmp/vfio-kit-verify-host
 log=/tmp/log
 
-# What a device is like, in one line.
-now() {
-	echo "$(basename "$(readlink "$pci/$1/driver" 2>/dev/null)") $(cat "$pci/$1/driver_override") $(cat "$pci/$1/power/control")"
-}
 # verdict WHAT: after the check that was the last command.
 verdict() {
 	if [ $? -eq 0 ]; then
@@ -35,44 +33,36 @@ verdict() {
 verify_host() { /kit/verify-host --program /kit/vfio_conformance --out /tmp/out "$@"; }
 # refused WHAT TEXT BDF: with one line, and as it was.
 refused() {
-	was=$(now "$3")
+	was=$(binding "$3")
 	! verify_host --yes "$3" >"$log" 2>&1 </dev/null && [ "$(wc -l <"$log")" -eq 1 ] &&
-		grep -q -F -e "$2" "$log" && [ "$(now "$3")" = "$was" ]
+		grep -q -F -e "$2" "$log" && [ "$(binding "$3")" = "$was" ]
 	verdict "refused: $1"
 }
 # worked WHAT BDF [ARGUMENTS]: all cells right, and as it was.
 worked() {
 	what=$1 bdf=$2
 	shift 2
-	was=$(now "$bdf")
+	was=$(binding "$bdf")
 	verify_host --yes "$@" "$bdf" >"$log" 2>&1 </dev/null &&
 		grep -q '"type":"end","devices":1,"bad":0' /tmp/out/cells.jsonl &&
-		[ "$(now "$bdf")" = "$was" ] && [ ! -e "$state" ]
+		[ "$(binding "$bdf")" = "$was" ] && [ ! -e "$state" ]
 	verdict "$what"
 }
 # killed WHAT SIGNAL BDF FILE: with that signal, when FILE of the state is there.
 killed() {
-	was=$(now "$3")
+	was=$(binding "$3")
 	verify_host --yes "$3" >"$log" 2>&1 </dev/null &
-	left=300
-	while [ ! -s "$state/$4" ] && [ "$left" -gt 0 ]; do
-		left=$((left - 1))
-		sleep 0.1
-	done
+	within 300 test -s "$state/$4"
 	[ "$4" != program ] || sleep 2
-	during=$(now "$3")
+	during=$(binding "$3")
 	# Not $!, which is the shell around it.
 	read -r main _ <"$state/main"
 	kill "-$2" "$main"
-	left=600
-	while [ -e "$state" ] && [ "$left" -gt 0 ]; do
-		left=$((left - 1))
-		sleep 0.1
-	done
+	within 600 test ! -e "$state"
 	sleep 2
-	echo "was '$was', when killed '$during', is '$(now "$3")'" >>"$log"
+	echo "was '$was', when killed '$during', is '$(binding "$3")'" >>"$log"
 	# It has not come to its end by itself.
-	[ "$(now "$3")" = "$was" ] && [ ! -e "$state" ] && ! grep -q '"type":"end"' /tmp/out/cells.jsonl &&
+	[ "$(binding "$3")" = "$was" ] && [ ! -e "$state" ] && ! grep -q '"type":"end"' /tmp/out/cells.jsonl &&
 		! pidof vfio_conformance >/dev/null &&
 		[ -z "$(ls /sys/kernel/tracing/instances)" ] &&
 		{ [ "$4" != program ] || [ "$during" != "$was" ]; }
@@ -83,11 +73,11 @@ ktap_print_header
 ktap_set_plan 19
 
 # The interface that belongs to the network card.
-eth=$(ls "$pci/$net/net")
-[ "$(now "$net")" = 'igb (null) on' ] && [ "$(now "$disk")" = 'nvme (null) on' ]
+eth=$(ls "$devices/$net/net")
+[ "$(binding "$net")" = 'igb - on' ] && [ "$(binding "$disk")" = 'nvme - on' ]
 verdict "the host drivers are bound"
 
-for node in "$pci/$disk"/nvme/nvme*/nvme*n1; do
+for node in "$devices/$disk"/nvme/nvme*/nvme*n1; do
 	node=/dev/$(basename "$node")
 done
 mke2fs "$node" >"$log" 2>&1
@@ -112,15 +102,15 @@ ifconfig "$eth" up
 refused "an interface that is up" "its network interface $eth is up" "$net"
 ifconfig "$eth" down
 sleep 1
-echo auto >"$pci/$net/power/control"
+echo auto >"$devices/$net/power/control"
 worked "a network card that is down, all paths" "$net"
 cat /tmp/out/cells.jsonl >"$CELLS"
-[ -d "$pci/$net/net/$eth" ]
+[ -d "$devices/$net/net/$eth" ]
 verdict "the interface is there again"
 worked "with the module of a variant" "$net" --variant /kit/wrapper-vfio-pci.ko --paths memory_disable,hidden
 [ ! -d /sys/module/wrapper_vfio_pci ]
 verdict "the module is gone again"
-echo vfio-pci >"$pci/$free/driver_override"
+echo vfio-pci >"$devices/$free/driver_override"
 worked "a device without a driver, with an override" "$free" --paths memory_disable,hot_reset
 
 killed "killed by SIGTERM in the middle" TERM "$net" program
@@ -128,9 +118,9 @@ killed "killed by SIGHUP in the middle" HUP "$net" program
 killed "killed by SIGKILL in the middle" KILL "$net" program
 killed "killed by SIGKILL at the beginning" KILL "$net" devices
 # The watcher as well.
-before=$(now "$net")
+before=$(binding "$net")
 verify_host --yes "$net" >"$log" 2>&1 </dev/null &
-until [ -s "$state/program" ]; do sleep 0.1; done
+within 300 test -s "$state/program"
 read -r main _ <"$state/main"
 for pid in $(pidof sh) $(pidof verify-host); do
 	tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q -e '--watch' && kill -KILL "$pid"
@@ -138,6 +128,6 @@ done
 kill -KILL "$main"
 sleep 4
 refused "after a run that was not put back" "--restore" "$free"
-/kit/verify-host --restore >"$log" 2>&1 && [ "$(now "$net")" = "$before" ] && [ ! -e "$state" ]
+/kit/verify-host --restore >"$log" 2>&1 && [ "$(binding "$net")" = "$before" ] && [ ! -e "$state" ]
 verdict "--restore after the watcher was killed too"
 ktap_finished
