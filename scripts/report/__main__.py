@@ -47,7 +47,7 @@ def run_timeline(args) -> int:
     if args.record:
         return record.record(args.file, args.record)
     try:
-        svg = timeline.draw(json.loads(args.file.read_text(encoding="utf-8")), standalone=True)
+        svg = timeline.draw(json.loads(args.file.read_text(encoding="utf-8")))
     except (timeline.BadTimeline, ValueError, KeyError, TypeError) as e:
         table.die(f"{args.file}: not a timeline: {e!r}")
     print(svg, end="")

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Copyright (C) 2026 The VFIO variant-driver kit authors
-"""Draw timelines as SVG: for the manual, for verify's page, and by themselves."""
+"""Draw timelines as SVG: for the manual, and for verify's page."""
 
 import html
 import textwrap
@@ -102,7 +102,7 @@ class Diagram:
             self.set_state(lane, style, middle)
         self.y += height + GAP
 
-    def svg(self, number: int, style: str) -> str:
+    def svg(self, number: int) -> str:
         story, steps = self.story, self.body
         self.body = []
         for i, name in enumerate(story.lanes):
@@ -117,15 +117,10 @@ class Diagram:
             f'aria-labelledby="tl{number}t tl{number}d">',
             f'<title id="tl{number}t">{esc(story.title)}</title>',
             f'<desc id="tl{number}d">{esc(story.in_words())}</desc>',
-            style, *self.body, *self.bands, *steps, "</svg>"]) + "\n"
+            *self.body, *self.bands, *steps, "</svg>"]) + "\n"
 
 
-def draw(timeline: dict | Cell, number: int = 0, standalone: bool = False) -> str:
-    """One SVG element. number makes the ids of a page's diagrams differ; without
-    standalone the page has STYLE already."""
-    diagram = Diagram(tell(timeline))
-    style = ""
-    if standalone:
-        style = (f"<style>{STYLE.read_text(encoding='utf-8')}</style>"
-                 f'<rect class="back" width="{diagram.width}" height="{diagram.height:.0f}"/>')
-    return diagram.svg(number, style)
+def draw(timeline: dict | Cell, number: int = 0) -> str:
+    """One SVG element, for a page that has STYLE. number makes the ids of a page's
+    diagrams differ."""
+    return Diagram(tell(timeline)).svg(number)

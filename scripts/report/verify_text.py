@@ -5,7 +5,7 @@
 import os
 
 from table import WIDTH, columns, counts, paint, wrap
-from verify import Failure, Row, Verdict, by_text, where, worst
+from verify import Failure, Row, Verdict, group, where, worst
 
 
 def short_names(drivers: list[str], width: int) -> list[str]:
@@ -73,7 +73,7 @@ def details(v: Verdict) -> list[str]:
         for name in names:
             missing = [(c.check(name)[0].text if c.check(name) else "not looked at on this path", c)
                        for c in shown if c.checks and worst(c.check(name)) == "-"]
-            for why, some in by_text(missing).items():
+            for why, some in group(missing).items():
                 empty.setdefault(f"{where(some, shown)}: {why}", []).append(name)
         rows = [["", "", *names]]
         for cell in shown:
