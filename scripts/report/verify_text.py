@@ -69,12 +69,9 @@ def details(v: Verdict) -> list[str]:
     for row in v.rows:
         cells = [c for m in row.marks for c in m.cells]
         shown = [c for c in cells if c.status != "skip"]
-        empty: dict[str, list[str]] = {}        # (where, why): the checks
-        for name in names:
-            missing = [(c.check(name)[0].text if c.check(name) else "not looked at on this path", c)
-                       for c in shown if c.checks and worst(c.check(name)) == "-"]
-            for why, some in group(missing).items():
-                empty.setdefault(f"{where(some, shown)}: {why}", []).append(name)
+        missing = group(((name, c.check(name)[0].text if c.check(name) else "not looked at on this path"), c)
+                        for name in names for c in shown if c.checks and worst(c.check(name)) == "-")
+        empty = group((f"{where(some, shown)}: {why}", name) for (name, why), some in missing.items())
         rows = [["", "", *names]]
         for cell in shown:
             words = [worst(cell.check(name)) for name in names]
