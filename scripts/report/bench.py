@@ -211,12 +211,10 @@ def device_rows(figures: Figures, device: str):
     """Words, and the figures on both kernels. What a kernel has for another number
     only, because the region has another size, is not to be compared."""
     for op, layout, words in read_data("bench-rows"):
-        key = device, op, layout
         if op.startswith("slope of "):
-            rows = [(0, *figures.slope(device, op.removeprefix("slope of "), layout))]
-            rows = [row for row in rows if None not in row]
+            rows = figures.measure(device, "slope", f"{op.removeprefix('slope of ')}:{layout}")
         else:
-            rows = [(n, *figures.pair(*key, n)) for n in figures.numbers(*key)]
+            rows = [(n, *figures.pair(device, op, layout, n)) for n in figures.numbers(device, op, layout)]
             if "{n}" not in words and any(old is not None for _, old, _ in rows):
                 rows = [row for row in rows if row[1] is not None]
         yield from ((words.format(n=n), old, new) for n, old, new in rows)
