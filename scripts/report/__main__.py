@@ -15,10 +15,10 @@ import console
 import junit
 import page
 import progress
-import record
 import rules
 import self_test
 import selftests
+import story
 import table
 import timeline
 import verify
@@ -45,10 +45,10 @@ def run_console(args) -> int:
 
 def run_timeline(args) -> int:
     if args.record:
-        return record.record(args.file, args.record)
+        return timeline.record(args.file, args.record)
     try:
         svg = timeline.draw(json.loads(args.file.read_text(encoding="utf-8")))
-    except (timeline.BadTimeline, ValueError, KeyError, TypeError) as e:
+    except (story.BadTimeline, ValueError, KeyError, TypeError) as e:
         table.die(f"{args.file}: not a timeline: {e!r}")
     print(svg, end="")
     return 0
@@ -80,7 +80,6 @@ def add_guests(command) -> None:
     sub = command("console", run_console, "print the reports of bugs in a kernel's console; status 1 if there are any")
     sub.add_argument("file", type=Path, metavar="FILE")
     sub.add_argument("--suite", default="", help="the suite that ran, for reports that are known")
-
 
     sub = command("rules", rules.run, "print the rules of the KUnit cases that failed")
     sub.add_argument("--right", type=Path, metavar="KTAP", help="print what differs from this run instead")

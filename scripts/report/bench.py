@@ -8,12 +8,12 @@ bench-targets, and for the manual targets.csv and a table for each device."""
 import csv
 import json
 import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from table import columns, counts, die, paint, wrap
+from table import columns, counts, die, paint, read_rows, wrap
 
+HERE = Path(__file__).parent
 PLAIN = "vfio-pci"
 # Drivers all of whose mappings are the core's: held to the targets of vfio-pci.
 SAME_AS_PLAIN = (PLAIN, "wrapper-vfio-pci")
@@ -31,12 +31,6 @@ NOTES = [
 VALUES = ("median", "min", "max")
 HEAD = ["device", "driver", "operation", "layout", "n", "unit", "unpatched", "patched",
         "unpatched_min", "patched_min", "unpatched_max", "patched_max", "samples"]
-
-
-def read_data(name: str) -> list[list[str]]:
-    """The rows of a file beside this one, whose columns are two blanks apart."""
-    lines = Path(__file__).with_name(name).read_text(encoding="utf-8").splitlines()
-    return [re.split(" {2,}", line.strip()) for line in lines if line and not line.startswith("#")]
 
 
 def results(folder: Path, guest: str) -> list[dict]:
@@ -170,7 +164,7 @@ def judge(figures: Figures, device: str) -> list[Target]:
     kinds = ["other"] if figures.driver not in SAME_AS_PLAIN else ["same"]
     kinds += ["plain"] if figures.driver == PLAIN else []
     out = []
-    for kind, how, operations, limit, group, *words in read_data("bench-targets"):
+    for kind, how, operations, limit, group, *words in read_rows(HERE / "bench-targets"):
         for n, old, new in figures.measure(device, how, operations) if kind in kinds else []:
             if limit[0] == "x":
                 value = new / old if old else math.inf if new else 1.0
@@ -210,7 +204,7 @@ def number(value: float | None) -> str:
 def device_rows(figures: Figures, device: str):
     """Words, and the figures on both kernels. What a kernel has for another number
     only, because the region has another size, is not to be compared."""
-    for op, layout, words in read_data("bench-rows"):
+    for op, layout, words in read_rows(HERE / "bench-rows"):
         if op.startswith("slope of "):
             rows = figures.measure(device, "slope", f"{op.removeprefix('slope of ')}:{layout}")
         else:

@@ -99,9 +99,7 @@ def report(v: Verdict, verbose: bool) -> str:
         lines += wrap(text, f"({number}) ")
     for text in v.not_tried():
         lines += wrap(text, "- ")
-    if r.up is not None and r.off is not None:
-        lines.append(f"guest: up after {r.up:.1f} s, off after {r.off:.1f} s; page: {page}")
-    else:
-        lines.append(f"page: {page}")
+    guest = "" if None in (r.up, r.off) else f"guest: up after {r.up:.1f} s, off after {r.off:.1f} s; "
+    lines.append(f"{guest}page: {page}")
     lines.append(counts(*v.counts()))
     return "\n".join(lines)
