@@ -27,10 +27,9 @@ import verify_text
 
 def run_verify(args) -> int:
     verdict = verify.Verdict(args)
-    for name, text in (("results.json", json.dumps(verdict.as_json(), indent=1) + "\n"),
-                       ("results.xml", junit.to_xml(verify.suites(verdict))),
-                       ("index.html", page.page(verdict))):
-        (args.dir / name).write_text(text, encoding="utf-8")
+    (args.dir / "results.json").write_text(json.dumps(verdict.as_json(), indent=1) + "\n", encoding="utf-8")
+    (args.dir / "results.xml").write_text(junit.to_xml(verify.suites(verdict)), encoding="utf-8")
+    (args.dir / "index.html").write_text(page.page(verdict), encoding="utf-8")
     print(verify_text.report(verdict, args.verbose))
     return 1 if verdict.failures else 0
 

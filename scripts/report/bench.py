@@ -166,12 +166,8 @@ def judge(figures: Figures, device: str) -> list[Target]:
     out = []
     for kind, how, operations, limit, group, *words in read_rows(HERE / "bench-targets"):
         for n, old, new in figures.measure(device, how, operations) if kind in kinds else []:
-            if limit[0] == "x":
-                value = new / old if old else math.inf if new else 1.0
-                seen = f"x{value:.4f}"
-            else:
-                value = new - old
-                seen = f"{value:+.0f}"
+            ratio = new / old if old else math.inf if new else 1.0
+            value, seen = (ratio, f"x{ratio:.4f}") if limit[0] == "x" else (new - old, f"{new - old:+.0f}")
             what = ", ".join([group, *words]).format(n=n)
             if how.startswith("net") and figures.own_write(device):
                 what += " (net)"
