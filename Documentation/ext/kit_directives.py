@@ -96,17 +96,13 @@ class KitTests(KitDirective):
         kind = self.arguments[0]
         if kind == "paths":
             return [self.listing(kit_tree.paths(self.root), "path-")]
-        if kind not in ("kunit", "selftests"):
-            return self.warn(f"no tests of kind {kind}")
+        suites = {"kunit": kit_tree.kunit_suites, "selftest": kit_tree.selftests}.get(kind, lambda root: [])
         out = []
-        for s in kit_tree.kunit_suites(self.root) if kind == "kunit" else kit_tree.selftests(self.root):
+        for s in suites(self.root):
             where = nodes.paragraph("", f"In {s.path.relative_to(self.root)}.")
-            if kind == "kunit":
-                body = [self.target(f"kunit-{s.name}"), where,
-                        self.listing(s.tests, f"kunit-{s.name}.", f"{s.name}.")]
-            else:
-                body = [self.listing(s.tests, f"selftest-{s.name}.")]
-            out.append(self.section(s.name, body))
+            shown = f"{s.name}." if kind == "kunit" else ""
+            out.append(self.section(s.name, [self.target(f"{kind}-{s.name}"), where,
+                                             self.listing(s.tests, f"{kind}-{s.name}.", shown)]))
         return out or self.warn(f"no tests of kind {kind}")
 
 

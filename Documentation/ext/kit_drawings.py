@@ -12,6 +12,7 @@ from sphinx.ext.graphviz import graphviz
 import kit_tree
 import timeline             # of scripts/report
 from kit_directives import KitDirective
+from story import BadTimeline
 
 
 class Timeline(KitDirective):
@@ -54,7 +55,7 @@ class Timeline(KitDirective):
         try:
             tl = json.loads(path.read_text(encoding="utf-8"))
             svg = timeline.draw(tl, self.env.new_serialno("timeline"))
-        except (OSError, timeline.BadTimeline, ValueError, KeyError, TypeError) as e:
+        except (OSError, BadTimeline, ValueError, KeyError, TypeError) as e:
             return self.warn(f"{path}: {e!r}")
         text = self.caption(tl)
         # A picture that scrolls where it is too wide.

@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import rules                # of scripts/report
+
 COMMENT = r"/\*((?:[^*]|\*(?!/))*)\*/"
 
 
@@ -43,10 +45,9 @@ def first_paragraph(comment: str) -> str:
     return re.sub(r"\s+", " ", body.split("\n\n")[0])
 
 
-def function(text: str, name: str) -> Test | None:
-    """A function with the block comment right before it, if it is in text."""
-    m = re.search(rf"(?m)(?:{COMMENT}\s*)?^(?:static )?void {name}\(", text)
-    return Test(name, first_paragraph(m[1] or "")) if m else None
+def comments(path: Path) -> dict[str, str]:
+    """{case: the first paragraph above it} of a KUnit suite."""
+    return {name: first_paragraph(text) for text, name in rules.CASE.findall(read(path))}
 
 
 def kunit_suites(root: Path) -> list[Suite]:
@@ -54,10 +55,10 @@ def kunit_suites(root: Path) -> list[Suite]:
     VPK_VARIANT_CASES() lists."""
     header = read(root / "kunit/vfio_pci_kunit.h")
     shared = re.search(r"#define VPK_VARIANT_CASES\(.*?\n\}\n", header, re.S)
-    common = "".join(read(p) for p in root.glob("kunit/variant_cases.c"))
+    common = comments(root / "kunit/variant_cases.c")
     out = []
     for path in sorted([*root.glob("kunit/*.c"), *root.glob("variants/*/*_kunit.c")]):
-        text = read(path)
+        text, own = read(path), common | comments(path)
         tables = dict(re.findall(r"struct kunit_case (\w+)\[\]\s*=\s*(\{.*?\n\});", text, re.S))
         for table, cases in re.findall(r"^VPK_VARIANT_CASES\((\w+)(.*?)\);", text, re.S | re.M):
             tables[table] = (shared[0] if shared else "") + cases
@@ -66,8 +67,7 @@ def kunit_suites(root: Path) -> list[Suite]:
             table = re.search(r"\.test_cases\s*=\s*(\w+)", body)
             if name and table and table[1] in tables:
                 cases = re.findall(r"KUNIT_CASE\w*\(\s*(\w+)", tables[table[1]])
-                out.append(Suite(name[1], path, [function(text, c) or function(common, c) or Test(c)
-                                                 for c in cases]))
+                out.append(Suite(name[1], path, [Test(c, own.get(c, "")) for c in cases]))
     return out
 
 

@@ -6,14 +6,59 @@ warning, and so an error."""
 import re
 from pathlib import Path
 
+from docutils import nodes
+from sphinx.roles import XRefRole
 from sphinx.util import logging
+from sphinx.util.docutils import SphinxRole
 
 import kit_directives
 import kit_drawings
-import kit_roles
 import kit_tree
 
 logger = logging.getLogger(__name__)
+
+
+class Label(XRefRole):
+    """A link to the label KIND-TEXT."""
+
+    def __init__(self, kind: str, innernodeclass):
+        super().__init__(innernodeclass=innernodeclass, warn_dangling=True)
+        self.kind = kind
+
+    def process_link(self, env, refnode, has_explicit_title, title, target):
+        refnode.attributes.update(refdomain="std", reftype="ref", refexplicit=True)
+        patch = None
+        if self.kind == "patch":
+            patch = kit_tree.find_patch(Path(env.config.kit_root), env.config.kit_base, target)
+        return f"patch {patch.number}" if patch else title, \
+            nodes.fully_normalize_name(f"{self.kind}-{target}")
+
+
+class Named(SphinxRole):
+    """A text that has to exist: each part of it, where an ellipsis stands for anything."""
+
+    def run(self):
+        for part in map(str.strip, self.text.split("…")):
+            if not self.exists(part):
+                logger.warning(self.missing, part, location=self.get_location())
+        return [self.node(self.text, self.text)], []
+
+
+class Source(Named):
+    """A file of the kit, or of the patched kernel."""
+    missing, node = "no such file: %s", nodes.literal
+
+    def exists(self, name: str) -> bool:
+        return any(Path(root, name).exists()
+                   for root in (self.config.kit_root, self.config.kerneldoc_srctree))
+
+
+class Says(Named):
+    """What the conformance program says."""
+    missing, node = "no test says '%s'", nodes.emphasis
+
+    def exists(self, words: str) -> bool:
+        return words in kit_tree.conformance_words(Path(self.config.kit_root))
 
 
 def check_complete(app, _env):
@@ -39,6 +84,11 @@ def setup(app):
     app.add_config_value("kit_base", "7.3", "env")
     app.connect("env-check-consistency", check_complete)
     app.connect("build-finished", bundle_theme)
-    for part in (kit_roles, kit_directives, kit_drawings):
-        part.setup(app)
+    for kind, node in (("kunit", nodes.literal), ("path", nodes.literal), ("selftest", nodes.literal),
+                       ("rule", nodes.inline), ("patch", nodes.inline)):
+        app.add_role(kind, Label(kind, node))
+    app.add_role("src", Source())
+    app.add_role("says", Says())
+    kit_directives.setup(app)
+    kit_drawings.setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -15,10 +15,10 @@ import console
 import junit
 import page
 import progress
-import record
 import rules
 import self_test
 import selftests
+import story
 import table
 import timeline
 import verify
@@ -26,21 +26,17 @@ import verify_text
 
 
 def run_verify(args) -> int:
-    if not args.dir.is_dir():
-        table.die(f"no folder {args.dir}")
     verdict = verify.Verdict(args)
-    for name, text in (("results.json", json.dumps(verdict.as_json(), indent=1) + "\n"),
-                       ("results.xml", junit.to_xml(verify.suites(verdict))),
-                       ("index.html", page.page(verdict))):
-        (args.dir / name).write_text(text, encoding="utf-8")
+    (args.dir / "results.json").write_text(json.dumps(verdict.as_json(), indent=1) + "\n", encoding="utf-8")
+    (args.dir / "results.xml").write_text(junit.to_xml(verify.suites(verdict)), encoding="utf-8")
+    (args.dir / "index.html").write_text(page.page(verdict), encoding="utf-8")
     print(verify_text.report(verdict, args.verbose))
     return 1 if verdict.failures else 0
 
 
 def run_console(args) -> int:
-    if not args.file.is_file():
-        table.die(f"no file {args.file}")
-    found = console.reports(console.read(args.file), lambda _: args.suite)
+    lines = args.file.read_text(encoding="utf-8", errors="replace").splitlines()
+    found = console.reports(lines, lambda _: args.suite)
     for report in found:
         print(f"{report} (known: {report.known})" if report.known else report)
     return 1 if any(not r.known for r in found) else 0
@@ -48,12 +44,10 @@ def run_console(args) -> int:
 
 def run_timeline(args) -> int:
     if args.record:
-        return record.record(args.file, args.record)
+        return timeline.record(args.file, args.record)
     try:
-        svg = timeline.draw(json.loads(args.file.read_text(encoding="utf-8")), standalone=True)
-    except OSError as e:
-        table.die(f"{args.file}: {e.strerror}")
-    except (timeline.BadTimeline, ValueError, KeyError, TypeError) as e:
+        svg = timeline.draw(json.loads(args.file.read_text(encoding="utf-8")))
+    except (story.BadTimeline, ValueError, KeyError, TypeError) as e:
         table.die(f"{args.file}: not a timeline: {e!r}")
     print(svg, end="")
     return 0
@@ -86,7 +80,6 @@ def add_guests(command) -> None:
     sub.add_argument("file", type=Path, metavar="FILE")
     sub.add_argument("--suite", default="", help="the suite that ran, for reports that are known")
 
-
     sub = command("rules", rules.run, "print the rules of the KUnit cases that failed")
     sub.add_argument("--right", type=Path, metavar="KTAP", help="print what differs from this run instead")
     sub.add_argument("--rule", default="", help="with --right: the rule that was broken since")
@@ -101,11 +94,11 @@ def add_others(command) -> None:
 
     sub = command("bench", bench.run, "judge what make bench has measured, and make tables of it")
     sub.add_argument("dir", type=Path, metavar="DIR", help="folder with bench.csv")
-    sub.add_argument("--drivers", type=str.split, help="make bench.csv first, of results-KERNEL-DRIVER.jsonl")
+    sub.add_argument("--drivers", type=str.split, help="make bench.csv first, of run/KERNEL-DRIVER/cells.jsonl")
     sub.add_argument("--verbose", action="store_true", help="all figures, not only the targets")
 
     sub = command("contention", bench.contention, "print and write what make bench-contention has measured")
-    sub.add_argument("dir", type=Path, metavar="DIR", help="folder with contention-ROUND-KERNEL.jsonl")
+    sub.add_argument("dir", type=Path, metavar="DIR", help="folder with run/KERNEL-ROUND/cells.jsonl")
     sub.add_argument("--rounds", type=int, required=True, metavar="N")
 
     sub = command("self-test", self_test.run, "test these reports with results that are made up")
@@ -124,7 +117,10 @@ def main() -> int:
     add_guests(command)
     add_others(command)
     args = parser.parse_args()
-    return args.run(args)
+    try:
+        return args.run(args)
+    except OSError as e:
+        table.die(f"{e.filename}: {e.strerror}")
 
 
 if __name__ == "__main__":

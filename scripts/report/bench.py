@@ -8,12 +8,12 @@ bench-targets, and for the manual targets.csv and a table for each device."""
 import csv
 import json
 import math
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from table import columns, counts, die, paint, wrap
+from table import columns, counts, die, paint, read_rows, wrap
 
+HERE = Path(__file__).parent
 PLAIN = "vfio-pci"
 # Drivers all of whose mappings are the core's: held to the targets of vfio-pci.
 SAME_AS_PLAIN = (PLAIN, "wrapper-vfio-pci")
@@ -33,23 +33,10 @@ HEAD = ["device", "driver", "operation", "layout", "n", "unit", "unpatched", "pa
         "unpatched_min", "patched_min", "unpatched_max", "patched_max", "samples"]
 
 
-def read_data(name: str) -> list[list[str]]:
-    """The rows of a file beside this one, whose columns are two blanks apart."""
-    lines = Path(__file__).with_name(name).read_text(encoding="utf-8").splitlines()
-    return [re.split(" {2,}", line.strip()) for line in lines if line and not line.startswith("#")]
-
-
-def read_lines(path: Path):
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as e:
-        die(f"{path}: {e.strerror} (make bench and make bench-contention make it)")
-    for number, line in enumerate(text.splitlines(), 1):
-        try:
-            if line.strip():
-                yield json.loads(line)
-        except ValueError:
-            die(f"{path}:{number}: not JSON (was the guest stopped?)")
+def results(folder: Path, guest: str) -> list[dict]:
+    """What a guest of the benchmark has said."""
+    text = (folder / "run" / guest / "cells.jsonl").read_text(encoding="utf-8")
+    return [json.loads(line) for line in text.splitlines()]
 
 
 def write_csv(path: Path, rows: list[list]) -> None:
@@ -59,10 +46,10 @@ def write_csv(path: Path, rows: list[list]) -> None:
 
 # --- from the guests' results to bench.csv
 
-def read_guest(path: Path, notes: list[str]) -> dict[tuple, dict]:
+def read_guest(folder: Path, guest: str, notes: list[str]) -> dict[tuple, dict]:
     """The results of one driver on one kernel, and what there is to say about them."""
     values = {}
-    for r in read_lines(path):
+    for r in results(folder, guest):
         kind = r.get("type")
         where = f"{r.get('driver')} on {r.get('device')}"
         if kind == "bench":
@@ -75,7 +62,7 @@ def read_guest(path: Path, notes: list[str]) -> dict[tuple, dict]:
         elif kind == "bench-na":
             notes.append(f"{where}: not measured: {r['op']} {r['layout']}: {r['why']}")
         elif kind == "failed":
-            die(f"{where}: the benchmark failed in the guest ({path})")
+            die(f"{where}: the benchmark failed in the guest {guest}")
         elif kind == "note":
             notes.append(f"{where}: {r['why']}")
     return values
@@ -83,10 +70,10 @@ def read_guest(path: Path, notes: list[str]) -> dict[tuple, dict]:
 
 def collect(folder: Path, drivers: list[str]) -> list[str]:
     """Make bench.csv of the results of all guests."""
-    old = read_guest(folder / f"results-unpatched-{PLAIN}.jsonl", [])
+    old = read_guest(folder, f"unpatched-{PLAIN}", [])
     rows, notes = [HEAD], []
     for driver in drivers:
-        new = read_guest(folder / f"results-patched-{driver}.jsonl", notes)
+        new = read_guest(folder, f"patched-{driver}", notes)
         for key in dict.fromkeys([*old, *new]):
             both = old.get(key, {}), new.get(key, {})
             some = both[1] or both[0]
@@ -116,8 +103,8 @@ class Figures:
         """Per mapping, between the numbers where the fixed cost no longer matters."""
         out = []
         for kernel in (0, 1):
-            points = [(n, self.pair(*key, n)[kernel]) for n in self.numbers(*key) if n]
-            points = [p for p in points if p[1] is not None]
+            points = [(n, cost) for n in self.numbers(*key)
+                      if n and (cost := self.pair(*key, n)[kernel]) is not None]
             low = next((p for p in points[:-1] if p[0] >= 16), points[0] if points else None)
             high = points[-1] if len(points) > 1 else None
             out.append((high[1] - low[1]) / (high[0] - low[0]) if high else None)
@@ -177,14 +164,10 @@ def judge(figures: Figures, device: str) -> list[Target]:
     kinds = ["other"] if figures.driver not in SAME_AS_PLAIN else ["same"]
     kinds += ["plain"] if figures.driver == PLAIN else []
     out = []
-    for kind, how, operations, limit, group, *words in read_data("bench-targets"):
+    for kind, how, operations, limit, group, *words in read_rows(HERE / "bench-targets"):
         for n, old, new in figures.measure(device, how, operations) if kind in kinds else []:
-            if limit[0] == "x":
-                value = new / old if old else math.inf if new else 1.0
-                seen = f"x{value:.4f}"
-            else:
-                value = new - old
-                seen = f"{value:+.0f}"
+            ratio = new / old if old else math.inf if new else 1.0
+            value, seen = (ratio, f"x{ratio:.4f}") if limit[0] == "x" else (new - old, f"{new - old:+.0f}")
             what = ", ".join([group, *words]).format(n=n)
             if how.startswith("net") and figures.own_write(device):
                 what += " (net)"
@@ -198,8 +181,7 @@ def worst(targets: list[Target]) -> list[Target]:
     out: dict[tuple, Target] = {}
     for t in targets:
         key = t.driver, t.group
-        if key not in out or t.badness > out[key].badness:
-            out[key] = t
+        out[key] = max(out.get(key, t), t, key=lambda t: t.badness)
     return list(out.values())
 
 
@@ -218,13 +200,11 @@ def number(value: float | None) -> str:
 def device_rows(figures: Figures, device: str):
     """Words, and the figures on both kernels. What a kernel has for another number
     only, because the region has another size, is not to be compared."""
-    for op, layout, words in read_data("bench-rows"):
-        key = device, op, layout
+    for op, layout, words in read_rows(HERE / "bench-rows"):
         if op.startswith("slope of "):
-            rows = [(0, *figures.slope(device, op.removeprefix("slope of "), layout))]
-            rows = [row for row in rows if None not in row]
+            rows = figures.measure(device, "slope", f"{op.removeprefix('slope of ')}:{layout}")
         else:
-            rows = [(n, *figures.pair(*key, n)) for n in figures.numbers(*key)]
+            rows = [(n, *figures.pair(device, op, layout, n)) for n in figures.numbers(device, op, layout)]
             if "{n}" not in words and any(old is not None for _, old, _ in rows):
                 rows = [row for row in rows if row[1] is not None]
         yield from ((words.format(n=n), old, new) for n, old, new in rows)
@@ -246,8 +226,6 @@ def device_table(everything: list[Figures], device: str) -> list[list[str]]:
 # --- the commands
 
 def run(args) -> int:
-    if not args.dir.is_dir():
-        die(f"no folder {args.dir}")
     # Without results of guests, of a bench.csv that was made before.
     notes = collect(args.dir, args.drivers) if args.drivers else []
     everything = read_figures(args.dir / "bench.csv")
@@ -276,24 +254,24 @@ def run(args) -> int:
     return 1 if missed else 0
 
 
-def rates(path: Path) -> dict[tuple, float]:
+def rates(folder: Path, guest: str) -> dict[tuple, float]:
     """What one guest did, by the number of its CPUs."""
     out = {}
-    for r in (r for r in read_lines(path) if r.get("type") == "contention"):
+    for r in (r for r in results(folder, guest) if r.get("type") == "contention"):
         cpus = r["cpus"]
         out[cpus, "revocations a second"] = r["revokes"] / r["seconds"]
         out[cpus, "faults a second"] = r["faults"] / r["seconds"]
         out[cpus, "faults for each revocation"] = r["faults"] / max(r["revokes"], 1)
         out[cpus, "median time of a revocation"] = r["revoke_ns"]
-    return out or die(f"{path} has no results")
+    return out or die(f"the guest {guest} has no results")
 
 
 def contention(args) -> int:
     """The patched kernel against the unpatched one, in pairs of guests."""
     ratios: dict[tuple, list[float]] = {}
     for i in range(1, args.rounds + 1):
-        new = rates(args.dir / f"contention-{i}-patched.jsonl")
-        for key, old in rates(args.dir / f"contention-{i}-unpatched.jsonl").items():
+        new = rates(args.dir, f"patched-{i}")
+        for key, old in rates(args.dir, f"unpatched-{i}").items():
             ratios.setdefault(key, []).append(new[key] / old if old else math.nan)
     rows = [["CPUs", "patched against unpatched", "median", "least", "most"]]
     for key, values in sorted(ratios.items(), key=lambda item: item[0][0]):

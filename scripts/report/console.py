@@ -3,7 +3,7 @@
 """Find the reports of bugs in a kernel's console, by the list console-rules."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 RULES = Path(__file__).with_name("console-rules")
@@ -22,31 +22,24 @@ class Line:
 
 
 @dataclass
-class Rules:
-    bad: list[re.Pattern] = field(default_factory=list)
-    fine: list[re.Pattern] = field(default_factory=list)
-    known: list[tuple[str, re.Pattern, str]] = field(default_factory=list)
-
-    def is_report(self, text: str) -> bool:
-        return any(p.search(text) for p in self.bad) and not any(p.search(text) for p in self.fine)
-
-    def why_known(self, text: str, suite: str) -> str:
-        return next((why for name, p, why in self.known if name == suite and p.search(text)), "")
+class Rule:
+    kind: str               # bad, fine or known
+    pattern: re.Pattern
+    suite: str = ""         # of what is known: where, and why it is not counted
+    why: str = ""
 
 
-def load_rules(path: Path = RULES) -> Rules:
-    rules = Rules()
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+def load_rules() -> list[Rule]:
+    rules = []
+    for line in RULES.read_text(encoding="utf-8").splitlines():
         kind, _, rest = line.strip().partition(" ")
-        if not kind or kind.startswith("#"):
-            continue
         if kind == "known":
             suite, pattern, why = rest.split(" ", 2)
-            rules.known.append((suite, re.compile(pattern), why))
+            rules.append(Rule(kind, re.compile(pattern), suite, why))
         elif kind in ("bad", "fine"):
-            getattr(rules, kind).append(re.compile(rest))
-        else:
-            raise ValueError(f"{path}:{number}: neither bad, fine nor known: {line}")
+            rules.append(Rule(kind, re.compile(rest)))
+        elif kind and not kind.startswith("#"):
+            raise ValueError(f"console-rules: neither bad, fine nor known: {line}")
     return rules
 
 
@@ -59,8 +52,11 @@ def reports(lines: list[str], suite_at=lambda number: "") -> list[Line]:
     """All reports in a console. suite_at(N) is the suite that ran at line N."""
     rules, found = load_rules(), []
     for number, text in enumerate(lines, 1):
-        if rules.is_report(text):
-            known = rules.why_known(text, suite_at(number))
+        matching = [rule for rule in rules if rule.pattern.search(text)]
+        kinds = {rule.kind for rule in matching}
+        if "bad" in kinds and "fine" not in kinds:
+            suite = suite_at(number)
+            known = next((r.why for r in matching if r.kind == "known" and r.suite == suite), "")
             found.append(Line(number, text, [], known))
         elif found and number - found[-1].number <= 5:
             found[-1].after.append(text)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import timeline
 from cells import Cell
+from story import BadTimeline
 from timeline import esc
 from verify import Failure, Row, Verdict, worst
 
@@ -86,7 +87,7 @@ def details(cell: Cell, number: int) -> str:
     if cell.events:
         try:
             out.append(f'<div class="scroll">{timeline.draw(cell, number)}</div>')
-        except timeline.BadTimeline as e:
+        except BadTimeline as e:
             out.append(f'<p class="dim">no timeline: {esc(e)}</p>')
     out.append("<ul>")
     for c in cell.checks:

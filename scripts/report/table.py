@@ -3,11 +3,19 @@
 """Tables and text for a terminal: colour, width, columns."""
 
 import os
+import re
 import sys
 import textwrap
+from pathlib import Path
 
 WIDTH = 80
 COLOURS = {"ok": "32", "FAIL": "1;31", "skip": "33", "-": "2", "bold": "1"}
+
+
+def read_rows(path: Path) -> list[list[str]]:
+    """The rows of a file of the kit, whose columns are two blanks or more apart."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [re.split(" {2,}", line.strip()) for line in lines if line and not line.startswith("#")]
 
 
 def use_colour() -> bool:

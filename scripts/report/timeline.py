@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Copyright (C) 2026 The VFIO variant-driver kit authors
-"""Draw timelines as SVG: for the manual, for verify's page, and by themselves."""
+"""Draw timelines as SVG: for the manual, and for verify's page."""
 
 import html
+import json
 import textwrap
 from pathlib import Path
 
-from cells import Cell
-from story import BadTimeline, Step, Story, tell
+from cells import Cell, load
+from story import HIDDEN, Step, Story, around, tell
 
 STYLE = Path(__file__).with_name("timeline.css")
 LANE_WIDTH = 124
@@ -16,6 +17,9 @@ LINE = 14
 GAP = 13            # between two rows
 HEAD = 44
 LETTER = 5.75       # pixels, about, of 11 px text
+# For the manual: emulated devices, those that show a path best first.
+DEVICES = ["igb", "slot", "ivshmem-plain", "nvme"]
+KEPT = ("driver", "device", "path", "title", "middle", "end", "set")
 
 
 def esc(text) -> str:
@@ -102,7 +106,7 @@ class Diagram:
             self.set_state(lane, style, middle)
         self.y += height + GAP
 
-    def svg(self, number: int, style: str) -> str:
+    def svg(self, number: int) -> str:
         story, steps = self.story, self.body
         self.body = []
         for i, name in enumerate(story.lanes):
@@ -117,15 +121,37 @@ class Diagram:
             f'aria-labelledby="tl{number}t tl{number}d">',
             f'<title id="tl{number}t">{esc(story.title)}</title>',
             f'<desc id="tl{number}d">{esc(story.in_words())}</desc>',
-            style, *self.body, *self.bands, *steps, "</svg>"]) + "\n"
+            *self.body, *self.bands, *steps, "</svg>"]) + "\n"
 
 
-def draw(timeline: dict | Cell, number: int = 0, standalone: bool = False) -> str:
-    """One SVG element. number makes the ids of a page's diagrams differ; without
-    standalone the page has STYLE already."""
-    diagram = Diagram(tell(timeline))
-    style = ""
-    if standalone:
-        style = (f"<style>{STYLE.read_text(encoding='utf-8')}</style>"
-                 f'<rect class="back" width="{diagram.width}" height="{diagram.height:.0f}"/>')
-    return diagram.svg(number, style)
+def draw(timeline: dict | Cell, number: int = 0) -> str:
+    """One SVG element, for a page that has STYLE. number makes the ids of a page's
+    diagrams differ."""
+    return Diagram(tell(timeline)).svg(number)
+
+
+def shows(cell: Cell) -> tuple[int, int, int]:
+    """The higher, the more there is to see: kinds of events, then of what the reader saw."""
+    seen = {s.seen for s in cell.reader} - {"slow"}
+    return len({e.name for e in cell.events}), len(seen), -DEVICES.index(cell.device)
+
+
+def record(results: Path, folder: Path) -> int:
+    """Take the timelines that the manual shows out of a run of make verify."""
+    run = load(results)
+    best: dict[str, Cell] = {}
+    for cell in run.cells:
+        if (cell.driver == "vfio-pci" and cell.device in DEVICES and cell.status == "ok"
+                and cell.events):
+            best[cell.path] = max(best.get(cell.path, cell), cell, key=shows)
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, cell in sorted(best.items()):
+        cell.events = [e for e in cell.events if e.name not in HIDDEN]
+        seen = around(cell, cell.events[0].t, cell.events[-1].t)
+        item = {**{name: getattr(cell, name) for name in KEPT}, "kernel": run.kernel,
+                "events": [vars(e) for e in cell.events],
+                "reader": [{"seen": s.seen, "from": s.start, "to": s.end, "count": s.count,
+                            "dev": s.dev} for s in seen]}
+        (folder / f"{path}.json").write_text(json.dumps(item) + "\n", encoding="utf-8")
+        print(folder / f"{path}.json")
+    return 0 if best else 1

@@ -13,6 +13,14 @@ import junit
 from cells import Cell, Check, Word
 
 
+def group(pairs) -> dict:
+    """{key: values} of pairs, the keys in the order of their first."""
+    out: dict = {}
+    for key, value in pairs:
+        out.setdefault(key, []).append(value)
+    return out
+
+
 @dataclass
 class Finding:
     """Something wrong, on one device."""
@@ -33,10 +41,7 @@ class Failure:
 
     def grouped(self) -> dict[str, list[Finding]]:
         """The findings by their text: often several devices have the same."""
-        out: dict[str, list[Finding]] = {}
-        for f in self.findings:
-            out.setdefault(f.text, []).append(f)
-        return out
+        return group((f.text, f) for f in self.findings)
 
 
 @dataclass
@@ -64,13 +69,6 @@ def findings(cell: Cell) -> list[tuple[str, Finding]]:
 def worst(checks: list[Check]) -> str:
     """One verdict of the checks of one name, the worst of which comes first."""
     return {"ok": "ok", "fail": "FAIL", "skip": "-"}[checks[0].status] if checks else "-"
-
-
-def by_text(pairs: list[tuple[str, Cell]]) -> dict[str, list[Cell]]:
-    out: dict[str, list[Cell]] = {}
-    for text, cell in pairs:
-        out.setdefault(text, []).append(cell)
-    return out
 
 
 def where(some: list[Cell], everything: list[Cell]) -> str:
@@ -132,7 +130,7 @@ class Verdict:
             return [path.no_device]
         everything = [c for m in marks for c in m.cells]
         out = [f"not {where(some, everything)}: {why}" for why, some in
-               by_text([(c.why, c) for c in everything if c.status == "skip"]).items()]
+               group((c.why, c) for c in everything if c.status == "skip").items()]
         active = {c.driver for c in self.results.cells}
         if any(driver in active and not m.cells for driver, m in zip(self.drivers, marks)):
             out.append("not tried in this run")
@@ -143,11 +141,8 @@ class Verdict:
     def judge_cells(self) -> None:
         for row in self.rows:
             for driver, mark in zip(self.drivers, row.marks):
-                by_rule: dict[str, Failure] = {}
-                for rule, finding in (f for c in mark.cells for f in findings(c)):
-                    failure = by_rule.setdefault(rule, Failure(driver, row.path.title, row.path.name, rule))
-                    failure.findings.append(finding)
-                self.failures += by_rule.values()
+                for rule, found in group(f for c in mark.cells for f in findings(c)).items():
+                    self.failures.append(Failure(driver, row.path.title, row.path.name, rule, found))
 
     def judge_drivers(self) -> None:
         notes = self.results.notes
@@ -183,12 +178,9 @@ class Verdict:
 
     def not_tried(self) -> list[str]:
         """What was not tried, and why, the drivers together of which it is the same."""
-        devices: dict[tuple[str, str], list[str]] = {}
-        for note in (n for n in self.results.notes if n.status == "skip"):
-            devices.setdefault((note.driver, note.why), []).append(note.device)
-        drivers: dict[str, list[str]] = {}
-        for (driver, why), where_ in devices.items():
-            drivers.setdefault(f"skipped on {', '.join(where_)}: {why}", []).append(driver)
+        devices = group(((n.driver, n.why), n.device) for n in self.results.notes if n.status == "skip")
+        drivers = group((f"skipped on {', '.join(names)}: {why}", driver)
+                        for (driver, why), names in devices.items())
         return [f"{', '.join(names)}: {text}" for text, names in drivers.items()]
 
     # --- counts, and what other programs read

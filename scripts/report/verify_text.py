@@ -5,7 +5,7 @@
 import os
 
 from table import WIDTH, columns, counts, paint, wrap
-from verify import Failure, Row, Verdict, by_text, where, worst
+from verify import Failure, Row, Verdict, group, where, worst
 
 
 def short_names(drivers: list[str], width: int) -> list[str]:
@@ -69,12 +69,9 @@ def details(v: Verdict) -> list[str]:
     for row in v.rows:
         cells = [c for m in row.marks for c in m.cells]
         shown = [c for c in cells if c.status != "skip"]
-        empty: dict[str, list[str]] = {}        # (where, why): the checks
-        for name in names:
-            missing = [(c.check(name)[0].text if c.check(name) else "not looked at on this path", c)
-                       for c in shown if c.checks and worst(c.check(name)) == "-"]
-            for why, some in by_text(missing).items():
-                empty.setdefault(f"{where(some, shown)}: {why}", []).append(name)
+        missing = group(((name, c.check(name)[0].text if c.check(name) else "not looked at on this path"), c)
+                        for name in names for c in shown if c.checks and worst(c.check(name)) == "-")
+        empty = group((f"{where(some, shown)}: {why}", name) for (name, why), some in missing.items())
         rows = [["", "", *names]]
         for cell in shown:
             words = [worst(cell.check(name)) for name in names]
@@ -102,9 +99,7 @@ def report(v: Verdict, verbose: bool) -> str:
         lines += wrap(text, f"({number}) ")
     for text in v.not_tried():
         lines += wrap(text, "- ")
-    if r.up is not None and r.off is not None:
-        lines.append(f"guest: up after {r.up:.1f} s, off after {r.off:.1f} s; page: {page}")
-    else:
-        lines.append(f"page: {page}")
+    guest = "" if None in (r.up, r.off) else f"guest: up after {r.up:.1f} s, off after {r.off:.1f} s; "
+    lines.append(f"{guest}page: {page}")
     lines.append(counts(*v.counts()))
     return "\n".join(lines)

@@ -323,7 +323,8 @@ VPK_VARIANT_CASES(dmabuf_cases,
 		  KUNIT_CASE(dmabuf_cuts_at_ranges),
 		  KUNIT_CASE(dmabuf_importers),
 		  KUNIT_CASE(dmabuf_bus_offsets),
-		  KUNIT_CASE_PARAM(dmabuf_needs_whole_pages, dmabuf_ranges_gen_params));
+		  KUNIT_CASE_PARAM(dmabuf_needs_whole_pages,
+				   dmabuf_ranges_gen_params));
 
 static struct kunit_suite dmabuf_suite = {
 	.name = "dmabuf-vfio-pci",

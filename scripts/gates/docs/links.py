@@ -2,28 +2,22 @@
 # Copyright (C) 2026 The VFIO variant-driver kit authors
 """Check the links of a site, and that it loads nothing from elsewhere."""
 
-import html.parser
 import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from bs4 import BeautifulSoup       # the theme furo needs it too
 
-class Page(html.parser.HTMLParser):
+LOADED = ("link[href]:not([rel=canonical])", "script[src]", "img[src]", "iframe[src]", "source[src]",
+          "object[data]")
+
+
+class Page:
     def __init__(self, text: str):
-        super().__init__()
-        self.ids, self.links, self.loads = set(), [], []
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        attrs = dict(attrs)
-        self.ids.add(attrs.get("id"))
-        if tag == "a" and attrs.get("href"):
-            self.links.append(attrs["href"])
-        if tag == "link" and attrs.get("href") and "canonical" not in (attrs.get("rel") or ""):
-            self.loads.append(attrs["href"])
-        loaded = attrs.get("data" if tag == "object" else "src")
-        if tag in ("script", "img", "iframe", "source", "object") and loaded:
-            self.loads.append(loaded)
+        page = BeautifulSoup(text, "html.parser")
+        self.ids = {tag["id"] for tag in page.select("[id]")}
+        self.links = [tag["href"] for tag in page.select("a[href]")]
+        self.loads = [tag.get("src") or tag.get("href") or tag["data"] for tag in page.select(", ".join(LOADED))]
 
 
 def check(site: Path) -> tuple[list[str], int]:
