@@ -95,7 +95,8 @@ int kit_monitor(const char *fmt, ...)
 	/* The session may have been opened before, and refuses this then. */
 	static const char hello[] = "{\"execute\":\"qmp_capabilities\"}\n";
 	static const char ask[] =
-		"{\"execute\":\"human-monitor-command\",\"id\":\"%s\",\"arguments\":{\"command-line\":\"%s\"}}\n";
+		"{\"execute\":\"human-monitor-command\",\"id\":\"%s\",\"arguments\":{"
+		"\"command-line\":\"%s\"}}\n";
 	char command[256], id[32], buf[8192];
 	int fd, err, len;
 	va_list ap;

@@ -142,7 +142,7 @@ TEST_F_TIMEOUT(stall, who_does_not_touch_the_bar, 300)
 		quiet = run(_metadata, self, false);
 		loud = run(_metadata, self, true);
 		ratio[i] = loud / quiet;
-		ksft_print_msg("longest round: %.4f s, with a thread that touches the BAR %.4f s, ratio %.2f\n",
+		ksft_print_msg("longest round: %.4f s, with BAR touched %.4f s, ratio %.2f\n",
 			       quiet, loud, ratio[i]);
 	}
 	qsort(ratio, runs, sizeof(*ratio), compare);

@@ -213,7 +213,7 @@ TEST_F_TIMEOUT(storm, everything_at_once, 120)
 		start(_metadata, self, "D3hot", sleep_and_wake);
 	blow(_metadata, self);
 	kit_reader_join(&self->reader, &sum);
-	ksft_print_msg("BAR read by mapping: %lu got the value, %lu SIGBUS, %lu 0 or all-ones, %lu others\n",
+	ksft_print_msg("BAR reads: %lu right, %lu SIGBUS, %lu 0 or all-ones, %lu others\n",
 		       sum.ok, sum.buses, sum.nobody, sum.other);
 	EXPECT_EQ(0, sum.nobody) TH_LOG("accesses have reached the device while it was revoked");
 	EXPECT_EQ(0, sum.other) TH_LOG("accesses have reached the device in a reset");
