@@ -245,6 +245,23 @@ static void error_dead(struct kunit *test)
 	vpk_expect_back(test, map, bar);
 }
 
+/* C11: the recovery ends, but the device still does not answer. */
+static void error_dead_resume(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	struct vpk_map *map = vpk_used_map(test, fn);
+	u32 bar = vpk_bar0(fn);
+
+	vpk_error_detected(fn, pci_channel_io_frozen);
+	vpk_observe(fn, vpk_dead, NULL);
+	vpk_resume(fn);
+	vpk_expect_refused(test, map);
+	vpk_observe(fn, NULL, NULL);
+	vpk_expect_refused(test, map);
+	KUNIT_EXPECT_EQ(test, vpk_reset(fn), 0);
+	vpk_expect_back(test, map, bar);
+}
+
 /* C11: memory is off by the user's will: recovery does not switch it on. */
 static void error_memory_off(struct kunit *test)
 {
@@ -510,6 +527,7 @@ static struct kunit_case vpk_errors_cases[] = {
 	KUNIT_CASE(error_recovered),
 	KUNIT_CASE(error_resume_only),
 	KUNIT_CASE(error_dead),
+	KUNIT_CASE(error_dead_resume),
 	KUNIT_CASE(error_memory_off),
 	KUNIT_CASE(error_pending),
 	KUNIT_CASE(error_twice),
