@@ -4,8 +4,9 @@
 # How kernels are built. A part of common.sh.
 
 # What makes a kernel build the same, byte for byte, wherever the checkout is:
-# ccache then knows each object again.
-export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 2026'
+# ccache then knows each object again. LOCALVERSION, though empty: no "+" in the
+# kernel's version for the commits of the tree.
+export KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 2026' LOCALVERSION=
 export KBUILD_BUILD_USER=kit KBUILD_BUILD_HOST=kit KBUILD_BUILD_VERSION=1
 export CCACHE_DIR=${CCACHE_DIR:-$KIT_CACHE/ccache}
 export CCACHE_BASEDIR=${CCACHE_BASEDIR:-$BUILD}
@@ -43,6 +44,7 @@ build_folder() {
 	run_logged "$BUILD/log/module-$name.log" 600 "building the module of $name" \
 		env -u KIT_BUILD_LOCK bash -c 'kmake "$@"' - -C "$kernel/" "M=$folder" "MO=$work" \
 		"${configs[@]}" modules || die "$folder does not build"
+	grep -A 2 ': warning: ' "$BUILD/log/module-$name.log" >&2 || :
 	find "$work" -name '*.ko' ! -name '*_kunit.ko' ! -name '*_test.ko' >"$work.modules"
 	[ -s "$work.modules" ] || die "no module came out of $folder"
 }

@@ -105,6 +105,7 @@ variant_folder() {
 		[ -d "$folder" ] || die "unknown variant '$1' ($known)" ;;
 	esac
 	folder=$(cd "$folder" && pwd -P)
+	[[ ! $folder =~ [[:space:]:] ]] || die "the kernel's build takes no path with white space or a colon: $folder"
 	[ -f "$folder/Kbuild" ] || [ -f "$folder/Makefile" ] ||
 		die "$1 is not a driver's folder: it has neither Kbuild nor Makefile ($known)"
 	printf '%s\n' "$folder"

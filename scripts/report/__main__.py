@@ -120,7 +120,7 @@ def main() -> int:
     try:
         return args.run(args)
     except OSError as e:
-        table.die(f"{e.filename}: {e.strerror}")
+        table.die(f"{e.filename or 'output'}: {e.strerror}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RULES = Path(__file__).with_name("console-rules")
+# What follows a report and says nothing of its cause.
+NOISE = re.compile(r"Modules linked in:|Tainted: |R?IP: |Code: ")
 
 
 @dataclass
@@ -16,6 +18,7 @@ class Line:
     text: str
     after: list[str]        # the lines that follow it, up to the next report
     known: str = ""         # why it is not counted
+    broken: str = ""        # which rule of the contract
 
     def __str__(self) -> str:
         return f"{self.number}: {self.text.strip()}"
@@ -23,10 +26,11 @@ class Line:
 
 @dataclass
 class Rule:
-    kind: str               # bad, fine or known
+    kind: str               # bad, fine, rule or known
     pattern: re.Pattern
     suite: str = ""         # of what is known: where, and why it is not counted
     why: str = ""
+    broken: str = ""        # of a rule: which of the contract
 
 
 def load_rules() -> list[Rule]:
@@ -36,10 +40,13 @@ def load_rules() -> list[Rule]:
         if kind == "known":
             suite, pattern, why = rest.split(" ", 2)
             rules.append(Rule(kind, re.compile(pattern), suite, why))
+        elif kind == "rule":
+            broken, pattern = rest.split(" ", 1)
+            rules.append(Rule(kind, re.compile(pattern), broken=broken))
         elif kind in ("bad", "fine"):
             rules.append(Rule(kind, re.compile(rest)))
         elif kind and not kind.startswith("#"):
-            raise ValueError(f"console-rules: neither bad, fine nor known: {line}")
+            raise ValueError(f"console-rules: neither bad, fine, rule nor known: {line}")
     return rules
 
 
@@ -57,7 +64,10 @@ def reports(lines: list[str], suite_at=lambda number: "") -> list[Line]:
         if "bad" in kinds and "fine" not in kinds:
             suite = suite_at(number)
             known = next((r.why for r in matching if r.kind == "known" and r.suite == suite), "")
-            found.append(Line(number, text, [], known))
-        elif found and number - found[-1].number <= 5:
+            # WARN() prints its message, if it has one, above this line.
+            message = lines[number - 2] if "-[ cut here ]-" in "".join(lines[max(0, number - 3):number - 2]) else ""
+            broken = next((r.broken for r in rules if r.broken and r.pattern.search(message + text)), "")
+            found.append(Line(number, message or text, [text] if message else [], known, broken))
+        elif found and number - found[-1].number <= 5 and not NOISE.search(text):
             found[-1].after.append(text)
     return found

@@ -34,12 +34,12 @@ def table(head: list[str], rows: list[tuple[str, list[str]]]) -> str:
     return "".join(out) + "</tbody></table></div>"
 
 
-def failure(v: Verdict, f: Failure) -> str:
-    head = f"{f.driver}: {f.title}" if f.driver else f.title
-    if f.path:
-        head = f'<a href="#{f.path}">{esc(head)}</a> <span class="dim">{esc(f.rule and f"rule {f.rule}")}</span>'
-    else:
-        head = esc(head)
+def failure(v: Verdict, some: list[Failure]) -> str:
+    f = some[0]
+    head = ", ".join(f'<a href="#{x.path}">{esc(x.title)}</a>' if x.path else esc(x.title) for x in some)
+    head = (f"{esc(f.driver)}: " if f.driver else "") + head
+    if f.rule:
+        head += f' <span class="dim">rule {esc(f.rule)}</span>'
     out = [f'<div class="failure"><h3>{head}</h3><dl>']
     for text, found in f.grouped().items():
         devices = ", ".join(x.device for x in found if x.device)
@@ -116,7 +116,7 @@ def page(v: Verdict) -> str:
            f"<title>VFIO BAR revocation: {'FAIL' if failed else 'ok'}</title><style>{css}</style></head><body>"
            f'<h1>VFIO BAR revocation</h1><div class="dim">{esc(v.facts())}</div>'
            f'<div class="verdict">{verdict}, {passed} passed, {skipped} skipped</div>']
-    out += [failure(v, f) for f in v.failures]
+    out += [failure(v, some) for some in v.together()]
     if v.reports:
         lines = [esc(line) for r in v.reports for line in (str(r), *r.after)]
         out.append("<h2>The kernel's console</h2><pre>" + "\n".join(lines) + "</pre>")

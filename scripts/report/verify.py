@@ -4,6 +4,7 @@
 
 import dataclasses
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,8 +60,9 @@ class Row:
 
 
 def findings(cell: Cell) -> list[tuple[str, Finding]]:
-    """(rule, finding) of all that is wrong in a cell."""
-    wrong = [(c.rule, Finding(cell.device, c.name, c.text)) for c in cell.checks if c.status == "fail"]
+    """(rule, finding) of all that is wrong in a cell. The kernel's warnings have no rule
+    of the contract, unless the core warns of the driver."""
+    wrong = [("" if c.rule == "kernel" else c.rule, Finding(cell.device, c.name, c.text)) for c in cell.checks if c.status == "fail"]
     if not wrong and cell.status in ("fail", "died"):
         wrong = [("", Finding(cell.device, "", cell.why))]
     return wrong
@@ -81,6 +83,9 @@ def where(some: list[Cell], everything: list[Cell]) -> str:
     return f"{who}on {', '.join(devices)}"
 
 
+SILENT = "the kernel was not silent: lines of console.log"
+
+
 class Verdict:
     """Everything that the reports show of a run."""
 
@@ -91,6 +96,8 @@ class Verdict:
         self.results = cells.load(folder / "cells.jsonl")
         self.reports = console.reports(console.read(folder / "console.log"))
         self.drivers = list(dict.fromkeys(options.drivers + [c.driver for c in self.results.cells]))
+        short = {d: d.removesuffix("-vfio-pci") for d in self.drivers}
+        self.names = short if len(set(short.values())) == len(short) else dict(zip(short, short))
         self.notes: list[str] = []
         self.failures: list[Failure] = []
         self.rows = [self.row(path) for path in self.results.shown_paths()]
@@ -132,8 +139,9 @@ class Verdict:
         out = [f"not {where(some, everything)}: {why}" for why, some in
                group((c.why, c) for c in everything if c.status == "skip").items()]
         active = {c.driver for c in self.results.cells}
-        if any(driver in active and not m.cells for driver, m in zip(self.drivers, marks)):
-            out.append("not tried in this run")
+        idle = [self.names[d] for d, m in zip(self.drivers, marks) if d in active and not m.cells]
+        if idle:
+            out.append(f"not tried with {', '.join(idle)}" if len(idle) < len(active) else "not tried in this run")
         return out
 
     # --- what is wrong
@@ -169,9 +177,17 @@ class Verdict:
         if not (self.folder / "console.log").is_file():
             self.whole("", "there is no console.log: nobody knows if the kernel was silent")
         if self.reports:
-            title = f"the kernel was not silent: {len(self.reports)} lines in console.log"
-            self.failures.append(Failure("", title, rule="kernel",
+            rules = ", ".join(dict.fromkeys(r.broken for r in self.reports if r.broken))
+            self.failures.append(Failure("", SILENT, rule=rules,
                                          findings=[Finding("", "", str(r)) for r in self.reports]))
+
+    def together(self) -> list[list[Failure]]:
+        """The failures; those of one driver are together that differ in their paths only,
+        or in how often something happened."""
+        def key(f: Failure):
+            return f.driver, f.rule, f.path != "" or f.title, *((x.device, re.sub(r"^\d+ ", "", x.text))
+                                                               for x in f.findings)
+        return list(group((key(f), f) for f in self.failures).values())
 
     def whole(self, driver: str, text: str) -> None:
         self.failures.append(Failure(driver, "the run", findings=[Finding("", "", text)]))

@@ -5,15 +5,7 @@
 import os
 
 from table import WIDTH, columns, counts, paint, wrap
-from verify import Failure, Row, Verdict, group, where, worst
-
-
-def short_names(drivers: list[str], width: int) -> list[str]:
-    """The drivers' names; without their common ending where they are too wide."""
-    short = [d.removesuffix("-vfio-pci") for d in drivers]
-    if sum(max(len(d), 4) + 2 for d in drivers) <= width or len(set(short)) < len(short):
-        return drivers
-    return short
+from verify import SILENT, Failure, Row, Verdict, group, where, worst
 
 
 def note_marks(row: Row) -> str:
@@ -24,7 +16,7 @@ def table(v: Verdict) -> list[str]:
     """A row a path, a column a driver; several tables where they are too wide."""
     title = max([len(r.path.title) for r in v.rows] + [20])
     space = WIDTH - 2 - title - 2 - max([len(note_marks(r)) for r in v.rows] + [0])
-    names = short_names(v.drivers, space)
+    names = [v.names[d] for d in v.drivers]
     lines, first = [], 0
     while first < len(names):
         last, used = first, 0
@@ -39,24 +31,27 @@ def table(v: Verdict) -> list[str]:
     return lines
 
 
-def failure(v: Verdict, f: Failure, page: str) -> list[str]:
-    head = f"{f.driver}: {f.title}" if f.driver else f.title
-    rule = f"rule {f.rule}" if f.rule and f.path else ""
+def failure(v: Verdict, some: list[Failure], page: str) -> list[str]:
+    """One failure, or several that differ in their paths only. The command that repeats
+    them comes after the last of a driver."""
+    f, titles = some[0], "; ".join(f.title for f in some)
+    title = f.title if len(some) == 1 else f"{len(some)} paths"
+    head = f"{v.names.get(f.driver, f.driver)}: {title}" if f.driver else title
+    rule = f"rule {f.rule}" if f.rule else ""
     line = paint("FAIL") + "  " + (head.ljust(WIDTH - 7 - len(rule)) + " " + rule).rstrip()
     devices = {text: ", ".join(x.device for x in found) for text, found in f.grouped().items()}
     width = max((len(d) for d in devices.values() if len(d) <= 20), default=0)
-    lines = ["", line]
+    lines = ["", line, *(wrap(titles, " " * 6) if len(some) > 1 else [])]
     for text, names in devices.items():
         if len(names) > width:
             lines += wrap(names, " " * 6)
             names = ""
         lines += wrap(text, " " * 6 + (names.ljust(width) + "  " if width else ""))
     if f.path:
-        again = "again: " + v.again(f.driver)
-        rest = f"page: {page}#{f.path}"
-        lines += wrap(f"{again}     {rest}", " " * 6) if len(again + rest) + 11 <= WIDTH else \
-            [" " * 6 + again, " " * 6 + rest]
-    elif f.rule == "kernel":
+        lines.append(f"      page: {page}#{f.path}")
+        if some[-1] is [x for x in v.failures if x.driver == f.driver and x.path][-1]:
+            lines.append(f"      again: {v.again(f.driver)}")
+    elif f.title == SILENT:
         lines[2:] = [" " * 6 + text[:200] for r in v.reports for text in (str(r), *r.after)]
     return lines
 
@@ -64,7 +59,6 @@ def failure(v: Verdict, f: Failure, page: str) -> list[str]:
 def details(v: Verdict) -> list[str]:
     """A line a device, with a word for each check, and why words are missing."""
     names = [c.name for c in v.results.checks]
-    drivers = dict(zip(v.drivers, short_names(v.drivers, 0)))
     lines = []
     for row in v.rows:
         cells = [c for m in row.marks for c in m.cells]
@@ -75,7 +69,7 @@ def details(v: Verdict) -> list[str]:
         rows = [["", "", *names]]
         for cell in shown:
             words = [worst(cell.check(name)) for name in names]
-            rows.append([drivers[cell.driver], cell.device, *(words if cell.checks else ["FAIL", *words[1:]])])
+            rows.append([v.names[cell.driver], cell.device, *(words if cell.checks else ["FAIL", *words[1:]])])
         lines += ["", row.path.title, *(columns(rows, indent="  ") if shown else [])]
         for why, checks in empty.items():
             lines += wrap(f"{', '.join(checks)} {why}", "  - ")
@@ -92,8 +86,8 @@ def report(v: Verdict, verbose: bool) -> str:
         lines += table(v)
     if verbose:
         lines += details(v)
-    for f in v.failures:
-        lines += failure(v, f, page)
+    for some in v.together():
+        lines += failure(v, some, page)
     lines.append("")
     for number, text in enumerate(v.notes, 1):
         lines += wrap(text, f"({number}) ")

@@ -22,24 +22,27 @@ static bool of_another(struct cell *cell, const char *text)
 	       pid != cell->hammer[1].tid;
 }
 
-/* The core catches both kinds of misuse (C5): which rule did the driver break? */
-static const char *broken_rule(const char *warning)
-{
-	if (strstr(warning, "zap_bars_on_revoke changed after registration"))
-		return "C4";
-	if (strstr(warning, "without zap_bars_on_revoke"))
-		return "V3";
-	return "kernel";
-}
-
-/* The lines "bad ERE" and "fine ERE" of the rules. */
+/* The lines "bad ERE", "fine ERE" and "rule RULE ERE" of the list. */
 static struct rule {
 	regex_t re;
 	bool fine;
+	char broken[8];		/* of the contract; "" where the line only sorts */
 } *rules;
 static int nr_rules;
 
-static void add_rule(const char *file, const char *re, bool fine)
+/* Which rule of the contract did the driver break, of which the core warns? */
+static const char *broken_rule(const char *warning)
+{
+	int i;
+
+	for (i = 0; i < nr_rules; i++) {
+		if (*rules[i].broken && !regexec(&rules[i].re, warning, 0, NULL, 0))
+			return rules[i].broken;
+	}
+	return "kernel";
+}
+
+static void add_rule(const char *file, const char *re, bool fine, const char *broken)
 {
 	char why[128];
 	int err;
@@ -51,12 +54,14 @@ static void add_rule(const char *file, const char *re, bool fine)
 		regerror(err, &rules[nr_rules].re, why, sizeof(why));
 		VFIO_LOG_AND_EXIT("%s: '%s': %s\n", file, re, why);
 	}
-	rules[nr_rules++].fine = fine;
+	rules[nr_rules].fine = fine;
+	snprintf(rules[nr_rules].broken, sizeof(rules[nr_rules].broken), "%s", broken);
+	nr_rules++;
 }
 
 int kernel_log_rules(const char *file)
 {
-	char *line = NULL;
+	char *line = NULL, *at, *broken;
 	size_t size = 0;
 	FILE *f;
 
@@ -67,9 +72,15 @@ int kernel_log_rules(const char *file)
 		line[strcspn(line, "\n")] = '\0';
 		/* What is known of a test ("known") is no matter of a cell's. */
 		if (!strncmp(line, "bad ", 4))
-			add_rule(file, line + 4, false);
+			add_rule(file, line + 4, false, "");
 		else if (!strncmp(line, "fine ", 5))
-			add_rule(file, line + 5, true);
+			add_rule(file, line + 5, true, "");
+		if (strncmp(line, "rule ", 5))
+			continue;
+		at = line + 5;
+		broken = strsep(&at, " ");
+		if (at)
+			add_rule(file, at, false, broken);
 	}
 	free(line);
 	fclose(f);
@@ -82,7 +93,7 @@ static bool is_bad(const char *text)
 	int i;
 
 	for (i = 0; i < nr_rules; i++) {
-		if (regexec(&rules[i].re, text, 0, NULL, 0))
+		if (*rules[i].broken || regexec(&rules[i].re, text, 0, NULL, 0))
 			continue;
 		if (rules[i].fine)
 			return false;

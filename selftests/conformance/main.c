@@ -94,6 +94,29 @@ static void run_probe(const struct kit_path *unused, FILE *out)
 }
 
 /*
+ * Pass on what a process has printed to @fd, its stderr. The last line says why
+ * it gave up.
+ */
+static void last_words(int fd, char *why, size_t why_len)
+{
+	FILE *f = fdopen(fd, "r");
+	char *line = NULL, *words;
+	size_t size = 0;
+
+	VFIO_ASSERT_NOT_NULL(f);
+	rewind(f);
+	while (getline(&line, &size, f) > 0) {
+		fputs(line, stderr);
+		words = line + strspn(line, " ");
+		words[strcspn(words, "\n")] = '\0';
+		if (*words)
+			snprintf(why, why_len, "the test gave up: %s", words);
+	}
+	free(line);
+	fclose(f);
+}
+
+/*
  * Run @fn for @path in a process of its own, for at most the time allowed;
  * what it says is in @text, and why it died in @why.
  */
@@ -103,7 +126,7 @@ static bool in_child(void (*fn)(const struct kit_path *path, FILE *out),
 {
 	double until = kit_now() + opt.timeout;
 	const size_t max = 1 << 20;
-	int p[2], status, left;
+	int p[2], err, status, left;
 	bool late = false;
 	ssize_t n;
 	pid_t pid;
@@ -111,6 +134,8 @@ static bool in_child(void (*fn)(const struct kit_path *path, FILE *out),
 	*text = malloc_assert(max + 1);
 	*len = 0;
 	VFIO_ASSERT_EQ(pipe2(p, O_CLOEXEC), 0);
+	err = memfd_create("stderr", MFD_CLOEXEC);
+	VFIO_ASSERT_GE(err, 0);
 	pid = fork();
 	VFIO_ASSERT_GE(pid, 0);
 	if (!pid) {
@@ -118,6 +143,7 @@ static bool in_child(void (*fn)(const struct kit_path *path, FILE *out),
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		close(p[0]);
+		dup2(err, STDERR_FILENO);
 		fn(path, out);
 		fclose(out);
 		exit(0);
@@ -136,19 +162,20 @@ static bool in_child(void (*fn)(const struct kit_path *path, FILE *out),
 		kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
 	(*text)[*len] = '\0';
+	snprintf(why, why_len, "the test gave up, and does not say why");
+	last_words(err, why, why_len);
 	if (late)
-		snprintf(why, why_len, "not done after %d s", opt.timeout);
+		snprintf(why, why_len, "not done after %d s: a hang, or a machine that is too busy",
+			 opt.timeout);
 	else if (WIFSIGNALED(status))
 		snprintf(why, why_len, "killed by signal %d", WTERMSIG(status));
-	else
-		snprintf(why, why_len, "the test gave up: its output says why");
 	return !late && WIFEXITED(status) && !WEXITSTATUS(status) && *len &&
 	       (*text)[*len - 1] == '\n';
 }
 
 static bool fork_cell(const struct kit_path *path)
 {
-	char *line, why[96];
+	char *line, why[160];
 	bool good;
 	size_t len;
 
@@ -184,7 +211,7 @@ static bool wanted(const struct target *target, const struct kit_path *path)
 static int worker(const struct target *target)
 {
 	char *driver = sysfs_driver_get(target->bdf);
-	char *text, *at, *line, why[96];
+	char *text, *at, *line, why[160];
 	int i, bad = 0, err;
 	size_t len;
 	bool good;

@@ -200,8 +200,9 @@ static char *map_at(struct kit_dev *dev, const struct kit_area *area, u64 offset
 		fixed = MAP_FIXED;
 	}
 	va = mmap(va, size, prot, MAP_SHARED | fixed, dev->vdev->fd, area->file_offset + offset);
-	VFIO_ASSERT_NE((void *)va, MAP_FAILED, "mmap of region %u at 0x%llx, 0x%llx bytes\n",
-		       area->region, (unsigned long long)offset, (unsigned long long)size);
+	VFIO_ASSERT_NE((void *)va, MAP_FAILED, "mmap of region %u at 0x%llx, 0x%llx bytes: %s",
+		       area->region, (unsigned long long)offset, (unsigned long long)size,
+		       strerror(errno));
 	if (dev->nr_maps < KIT_MAX_PAGES)
 		dev->maps[dev->nr_maps++] = (struct kit_map){ va, size };
 	return va;
