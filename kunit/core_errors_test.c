@@ -494,6 +494,53 @@ static void error_in_d3(struct kunit *test)
 	vpk_expect_back(test, map, bar);
 }
 
+struct vpk_second_error {
+	struct vpk_worker *worker;
+	bool written;
+};
+
+/* The last look at the device before the first error is over. */
+static int vpk_error_at_bar(const struct vpk_access *access, void *data)
+{
+	struct vpk_second_error *second = data;
+
+	if (access->write && access->where == PCI_COMMAND)
+		second->written = true;
+	if (second->written && !access->write &&
+	    access->where == PCI_BASE_ADDRESS_0)
+		vpk_worker_go(second->worker);
+	return PCIBIOS_SUCCESSFUL;
+}
+
+/* C11: another error is reported while the user's write ends the first. */
+static void error_during_command(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	struct vpk_map *map = vpk_used_map(test, fn);
+	struct vpk_second_error second = {};
+	u32 bar = vpk_bar0(fn);
+
+	if (!IS_ENABLED(CONFIG_PREEMPTION))
+		kunit_skip(test, "nothing comes in between without preemption");
+
+	vpk_error_detected(fn, pci_channel_io_frozen);
+	vpk_error_detected(fn, pci_channel_io_perm_failure);
+	fn->pdev->error_state = pci_channel_io_normal;
+	second.worker = vpk_worker_start(test, fn->host, vpk_frozen, fn);
+	vpk_worker_urgent(second.worker);
+	vpk_observe(fn, vpk_error_at_bar, &second);
+	KUNIT_EXPECT_EQ(test, vpk_memory(fn, true), 0);
+	vpk_observe(fn, NULL, NULL);
+	KUNIT_EXPECT_TRUE(test, second.written);
+	KUNIT_EXPECT_EQ(test, vpk_worker_wait(second.worker),
+			PCI_ERS_RESULT_NEED_RESET);
+	vpk_expect_refused(test, map);
+	vpk_error_reset(fn);
+	vpk_slot_reset(fn);
+	vpk_resume(fn);
+	vpk_expect_back(test, map, bar);
+}
+
 /* C11: importers let go before anybody resets the device. */
 static void error_importer(struct kunit *test)
 {
@@ -540,6 +587,7 @@ static struct kunit_case vpk_errors_cases[] = {
 	KUNIT_CASE_SLOW(error_busy),
 	KUNIT_CASE(error_unopened),
 	KUNIT_CASE(error_in_d3),
+	KUNIT_CASE(error_during_command),
 	KUNIT_CASE(error_importer),
 	{}
 };

@@ -396,6 +396,83 @@ static void sriov_error_open(struct kunit *test)
 	vpk_expect_back(test, &on);
 }
 
+/* C11: a VF that is busy does not leave its PF to an error, nor another VF. */
+static void sriov_error_busy_vf(struct kunit *test)
+{
+	struct vpk_lock_holder *holder;
+	struct vpk_sriov on = {};
+	struct vpk_map *pf_map;
+
+	vpk_sriov_init(test, &on, true);
+	pf_map = vpk_map(test, on.pf, 0, 0, PAGE_SIZE);
+	KUNIT_ASSERT_EQ(test, vpk_touch(pf_map, 0), 0);
+	holder = vpk_hold_memory_lock(test, on.vf[1], false);
+	vpk_sriov_report(on.pf, pci_channel_io_frozen);
+	KUNIT_EXPECT_FALSE(test, vpk_mapped(pf_map, 0));
+	KUNIT_EXPECT_FALSE(test, vpk_mapped(on.map[0], 0));
+	vpk_drop_memory_lock(holder);
+	KUNIT_EXPECT_EQ(test, vpk_touch(pf_map, 0), -EFAULT);
+	KUNIT_EXPECT_EQ(test, vpk_touch(on.map[0], 0), -EFAULT);
+	vpk_unmap(on.map[1]);
+	on.map[1] = vpk_map(test, on.vf[1], 0, 0, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, vpk_touch(on.map[1], 0), -EFAULT);
+
+	vpk_function_reset(on.pf);
+	vpk_sriov_report(on.pf, pci_channel_io_normal);
+	KUNIT_EXPECT_EQ(test, vpk_touch(pf_map, 0), 0);
+	vpk_expect_back(test, &on);
+}
+
+/*
+ * The port cannot be reset, so the recovery fails. The PCI core says so to the
+ * PF's driver.
+ */
+static void vpk_sriov_lose(struct vpk_function *pf)
+{
+	vpk_sriov_report(pf, pci_channel_io_frozen);
+	device_lock(&pf->pdev->dev);
+	/* As pcie_do_recovery(), which leaves error_state alone */
+	vfio_pci_core_aer_err_detected(pf->pdev, pci_channel_io_perm_failure);
+	pf->pdev->error_state = pci_channel_io_normal;
+	device_unlock(&pf->pdev->dev);
+}
+
+/* C11: a VF is opened whose PF is lost: it is not there before the PF is. */
+static void sriov_lost_open(struct kunit *test)
+{
+	struct vpk_sriov on = {};
+
+	vpk_sriov_init(test, &on, true);
+	vpk_unmap(on.map[0]);
+	vpk_close(on.vf[0]);
+	KUNIT_ASSERT_TRUE(test, vpk_wait_open_count(on.vf[0], 0));
+	vpk_sriov_lose(on.pf);
+	vpk_open(test, on.vf[0]);
+	on.map[0] = vpk_map(test, on.vf[0], 0, 0, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, vpk_touch(on.map[0], 0), -EFAULT);
+	KUNIT_EXPECT_EQ(test, vpk_reset(on.pf), 0);
+	vpk_expect_back(test, &on);
+}
+
+/* C11: and one that is bound when its PF is lost already. */
+static void sriov_lost_bind(struct kunit *test)
+{
+	struct vpk_sriov on = {};
+
+	vpk_sriov_init(test, &on, true);
+	vpk_unmap(on.map[0]);
+	vpk_close(on.vf[0]);
+	KUNIT_ASSERT_TRUE(test, vpk_wait_open_count(on.vf[0], 0));
+	vpk_unbind(on.vf[0]);
+	vpk_sriov_lose(on.pf);
+	vpk_bind(test, on.vf[0], VPK_DRIVER);
+	vpk_open(test, on.vf[0]);
+	on.map[0] = vpk_map(test, on.vf[0], 0, 0, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, vpk_touch(on.map[0], 0), -EFAULT);
+	KUNIT_EXPECT_EQ(test, vpk_reset(on.pf), 0);
+	vpk_expect_back(test, &on);
+}
+
 static struct kunit_case vpk_sriov_cases[] = {
 	KUNIT_CASE_PARAM(sriov_order, vpk_sriov_gen_params),
 	KUNIT_CASE(sriov_unopened_pf),
@@ -409,6 +486,9 @@ static struct kunit_case vpk_sriov_cases[] = {
 	KUNIT_CASE(sriov_touch_waits),
 	KUNIT_CASE(sriov_error),
 	KUNIT_CASE(sriov_error_open),
+	KUNIT_CASE_SLOW(sriov_error_busy_vf),
+	KUNIT_CASE(sriov_lost_open),
+	KUNIT_CASE(sriov_lost_bind),
 	{}
 };
 

@@ -504,6 +504,7 @@ int vpk_reader_wait(struct kunit *test, struct vpk_reader *reader);
 struct vpk_worker;
 struct vpk_worker *vpk_worker_start(struct kunit *test, struct vpk_host *host,
 				    long (*run)(void *data), void *data);
+void vpk_worker_urgent(struct vpk_worker *worker);
 void vpk_worker_go(struct vpk_worker *worker);
 bool vpk_worker_done(struct vpk_worker *worker);
 void vpk_worker_kill(struct vpk_worker *worker);

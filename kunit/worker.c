@@ -96,6 +96,20 @@ struct vpk_worker *vpk_worker_start(struct kunit *test, struct vpk_host *host,
 }
 
 /**
+ * vpk_worker_urgent() - let a worker run before anything else
+ * @worker: from vpk_worker_start()
+ *
+ * After vpk_worker_go() it preempts whoever called that, as soon as no spinlock is
+ * held: needs CONFIG_PREEMPTION, or another CPU.
+ *
+ * Context: process context.
+ */
+void vpk_worker_urgent(struct vpk_worker *worker)
+{
+	sched_set_fifo(worker->task);
+}
+
+/**
  * vpk_worker_go() - let a worker run its function now
  * @worker: from vpk_worker_start()
  *
