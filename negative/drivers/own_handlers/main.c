@@ -8,6 +8,7 @@
  * Rule: V7
  * Caught-by: verify: the driver's pci_error_handlers do not call the core's
  * Caught-by: selftests
+ * Caught-by: lint
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
