@@ -34,7 +34,8 @@ def core_of(helper):
 @declared exists@
 type T;
 identifier helper, ret, f =~ "^vm_(ops|private_data|file|pgoff|page_prot|flags)$";
-expression vma, V;
+expression V;
+struct vm_area_struct *vma;
 assignment operator A;
 position p;
 @@
@@ -56,7 +57,8 @@ changes.extend((at, str(helper), str(f)) for at in p)
 
 @assigned exists@
 identifier helper, f =~ "^vm_(ops|private_data|file|pgoff|page_prot|flags)$";
-expression ret, vma, V;
+expression ret, V;
+struct vm_area_struct *vma;
 assignment operator A;
 position p;
 @@
@@ -78,7 +80,8 @@ changes.extend((at, str(helper), str(f)) for at in p)
 
 @tested exists@
 identifier helper, f =~ "^vm_(ops|private_data|file|pgoff|page_prot|flags)$";
-expression vma, V;
+expression V;
+struct vm_area_struct *vma;
 assignment operator A;
 statement S;
 position p;
@@ -100,7 +103,8 @@ changes.extend((at, str(helper), str(f)) for at in p)
 
 @tested_for_success@
 identifier helper, f =~ "^vm_(ops|private_data|file|pgoff|page_prot|flags)$";
-expression vma, V;
+expression V;
+struct vm_area_struct *vma;
 assignment operator A;
 position p;
 @@
@@ -118,7 +122,7 @@ changes.extend((at, str(helper), str(f)) for at in p)
 @declared_call exists@
 type T;
 identifier helper, ret, G;
-expression vma;
+struct vm_area_struct *vma;
 position p;
 @@
 T ret = helper(..., vma, ...);
@@ -139,7 +143,8 @@ calls.extend((at, str(helper), str(G)) for at in p)
 
 @assigned_call exists@
 identifier helper, G;
-expression ret, vma;
+expression ret;
+struct vm_area_struct *vma;
 position p;
 @@
 ret = helper(..., vma, ...)
@@ -174,7 +179,8 @@ changing.add(str(F))
 
 @fails exists@
 identifier helper;
-expression ret, vma;
+expression ret;
+struct vm_area_struct *vma;
 constant C;
 position p;
 @@
@@ -195,7 +201,8 @@ failures.extend((at, str(helper)) for at in p)
 
 @fails_by_call exists@
 identifier helper, G;
-expression ret, vma, R;
+expression ret, R;
+struct vm_area_struct *vma;
 position p;
 @@
 ret = helper(..., vma, ...)
