@@ -5,6 +5,8 @@
 /// out asks the core not to zap. Keep the flag, or map through
 /// vfio_pci_core_mmap() and vfio_pci_core_mmap_ranges() only.
 
+#include "include/reachable.cocci"
+
 @initialize:python@
 @@
 cleared = []
@@ -40,6 +42,7 @@ installed.extend((at, pfns) for at in p)
 
 @finalize:python@
 @@
+installed = [(at, pfns) for at, pfns in installed if reached(at.current_element)]
 if installed:
     for at in cleared:
         coccilib.report.print_report(at, "C5, V3: opted out of zap_bars_on_revoke, but %s() at %s:%s "

@@ -9,6 +9,12 @@
 //
 // A helper that is called with the lock held says so by lockdep_assert_held().
 
+#include "include/reachable.cocci"
+
+@initialize:python@
+@@
+findings = []
+
 @scoped exists@
 iterator name scoped_guard, scoped_cond_guard;
 identifier insert =~ "^(vfio_pci_)?vmf?_insert_(pfn|mixed)[a-z_]*$";
@@ -47,9 +53,8 @@ insert@p(...)
 p << unlocked.p;
 insert << unlocked.insert;
 @@
-for at in p:
-    coccilib.report.print_report(at, "V3: %s() without memory_lock: take it by "
-                                 "vfio_pci_core_fault_lock()" % insert)
+findings.extend((at, "V3: %s() without memory_lock: take it by "
+                     "vfio_pci_core_fault_lock()" % insert) for at in p)
 
 @given_up exists@
 identifier insert =~ "^(vfio_pci_)?vmf?_insert_(pfn|mixed)[a-z_]*$";
@@ -74,9 +79,8 @@ insert@p(...)
 p << given_up.p;
 insert << given_up.insert;
 @@
-for at in p:
-    coccilib.report.print_report(at, "V3: %s() after memory_lock has been released: "
-                                 "hold it for read meanwhile" % insert)
+findings.extend((at, "V3: %s() after memory_lock has been released: "
+                     "hold it for read meanwhile" % insert) for at in p)
 
 @blind exists@
 identifier F;
@@ -93,6 +97,9 @@ insert@p(...)
 p << blind.p;
 insert << blind.insert;
 @@
-for at in p:
-    coccilib.report.print_report(at, "V3: %s() does not look whether memory is enabled and not "
-                                 "suspended: use vfio_pci_vmf_insert_pfn()" % insert)
+findings.extend((at, "V3: %s() does not look whether memory is enabled and not "
+                     "suspended: use vfio_pci_vmf_insert_pfn()" % insert) for at in p)
+
+@finalize:python@
+@@
+report_reached(findings)

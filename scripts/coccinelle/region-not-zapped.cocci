@@ -10,12 +10,15 @@
 // the fault handlers that it sets, and what is done if the index is that of a
 // region behind the standard ones.
 
+#include "include/reachable.cocci"
+
 @initialize:python@
 @@
 region_mmap = set()
 installs = {}
 vm_ops_of = {}
 handlers = {}
+behind_calls = []
 MESSAGE = ("V3: %s() for a region that is not one of 0 to 5: no revocation zaps its PTEs; "
            "use vfio_pci_core_mmap_ranges()")
 
@@ -88,11 +91,11 @@ if (\(index >= VFIO_PCI_NUM_REGIONS\|index == VFIO_PCI_NUM_REGIONS\|index >= VFI
 p << behind.p;
 pfns << behind.pfns;
 @@
-for at in p:
-    coccilib.report.print_report(at, MESSAGE % pfns)
+behind_calls.extend((at, MESSAGE % pfns) for at in p)
 
 @finalize:python@
 @@
+report_reached(behind_calls)
 wrong = set(region_mmap)
 for f in region_mmap:
     for ops in vm_ops_of.get(f, ()):

@@ -7,6 +7,7 @@
  *
  * Rule: C2
  * Caught-by: selftests
+ * Caught-by: lint
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */

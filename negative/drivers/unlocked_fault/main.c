@@ -7,6 +7,7 @@
  * Rule: V3
  * Caught-by: verify: reads of the hammering thread while the device was touched
  * Caught-by: selftests
+ * Caught-by: lint
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */

@@ -24,3 +24,70 @@ static int bad_ranges_mmap(struct bad_device *bdev, struct vm_area_struct *vma)
 		vma->vm_pgoff = pgoff;	/* BAD: V8 */
 	return ret;
 }
+
+/* Write-combining has to be asked of the core. */
+static int bad_wc_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma)
+{
+	int ret = vfio_pci_core_mmap(core_vdev, vma);
+
+	if (ret < 0)
+		return ret;
+	vma->vm_page_prot = pgprot_writecombine(vma->vm_page_prot);	/* BAD: V8 */
+	vm_flags_clear(vma, VM_DONTEXPAND);	/* BAD: V8 */
+	return 0;
+}
+
+/* By functions of its own, in front of the core's and behind it. */
+static int bad_map_bar(struct vfio_device *core_vdev, struct vm_area_struct *vma)
+{
+	if (!bad_bar(core_vdev, vma))
+		return -EINVAL;
+	return vfio_pci_core_mmap(core_vdev, vma);
+}
+
+static void bad_watch(struct bad_device *bdev, struct vm_area_struct *vma)
+{
+	bdev->core_vm_ops = vma->vm_ops;
+	vma->vm_ops = &bad_vm_ops;
+}
+
+static int bad_watched_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma)
+{
+	int ret;
+
+	ret = bad_map_bar(core_vdev, vma);
+	if (ret)
+		return ret;
+	bad_watch(to_bad(core_vdev), vma);	/* BAD: V8 */
+	return 0;
+}
+
+/* What can fail comes too late. */
+static int bad_late_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma)
+{
+	struct bad_device *bdev = to_bad(core_vdev);
+	int ret;
+
+	ret = vfio_pci_core_mmap(core_vdev, vma);
+	if (ret)
+		return ret;
+	if (bdev->nr_mappings == BAD_MAX)
+		return -ENOSPC;			/* BAD: V8 */
+	ret = bad_note(bdev);
+	if (ret)
+		return ret;			/* BAD: V8 */
+	return 0;
+}
+
+static int bad_short_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma)
+{
+	if (bad_watched(core_vdev)) {
+		if (!vfio_pci_core_mmap(core_vdev, vma))
+			vma->vm_ops = &bad_vm_ops;	/* BAD: V8 */
+		return 0;
+	}
+	if (vfio_pci_core_mmap(core_vdev, vma))
+		return -EINVAL;
+	vma->vm_pgoff += 1;			/* BAD: V8 */
+	return 0;
+}

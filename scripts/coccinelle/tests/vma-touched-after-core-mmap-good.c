@@ -25,3 +25,38 @@ static int good_ranges_mmap(struct good_device *gdev,
 	return vfio_pci_core_mmap_ranges(&gdev->core_device, vma, GOOD_REGION,
 					 gdev->phys, 2);
 }
+
+/* The core refuses, and then the VMA is the driver's. */
+static int good_fallback_mmap(struct vfio_device *core_vdev,
+			      struct vm_area_struct *vma)
+{
+	struct good_device *gdev = to_good(core_vdev);
+	int ret;
+
+	if (!good_inside(gdev, vma))
+		return -EINVAL;
+	ret = vfio_pci_core_mmap(core_vdev, vma);
+	if (!ret) {
+		good_note(gdev, vma);
+		return 0;
+	}
+	if (ret != -EINVAL)
+		return ret;
+
+	vma->vm_private_data = gdev;
+	vma->vm_ops = &good_vm_ops;
+	vm_flags_set(vma, VM_IO | VM_PFNMAP);
+	return 0;
+}
+
+static int good_other_mmap(struct vfio_device *core_vdev,
+			   struct vm_area_struct *vma)
+{
+	int ret = vfio_pci_core_mmap(core_vdev, vma);
+
+	if (ret) {
+		vma->vm_private_data = NULL;
+		return -ENXIO;
+	}
+	return 0;
+}
