@@ -605,7 +605,11 @@ static void export_revoke(struct kunit *test)
 
 	KUNIT_EXPECT_EQ(test, vpk_reset(on.fn), 0);
 	vpk_revoked_check(test, &on);
+	vpk_log_clear(on.host);
 	KUNIT_EXPECT_EQ(test, vpk_memory(on.fn, false), 0);
+	event = vpk_log_find(on.host, VPK_ZAP, 0);
+	KUNIT_ASSERT_NOT_NULL(test, event);
+	KUNIT_EXPECT_EQ_MSG(test, event->b, 0, "a dead mapping costs a zap");
 	KUNIT_EXPECT_EQ(test, vpk_memory(on.fn, true), 0);
 	vpk_revoked_check(test, &on);
 }

@@ -679,6 +679,7 @@ void variant_region_info(struct kunit *test);
 void variant_read_and_write(struct kunit *test);
 void variant_mmap(struct kunit *test);
 void variant_export(struct kunit *test);
+void variant_export_mapping(struct kunit *test);
 void variant_ioeventfd(struct kunit *test);
 void variant_refuses_strangers(struct kunit *test);
 void variant_faults_probe(struct kunit *test);
@@ -711,6 +712,7 @@ static struct kunit_case cases[] = {					\
 	KUNIT_CASE(variant_read_and_write),				\
 	KUNIT_CASE_PARAM(variant_mmap, vpk_mmap_gen_params),		\
 	KUNIT_CASE(variant_export),					\
+	KUNIT_CASE(variant_export_mapping),				\
 	KUNIT_CASE(variant_ioeventfd),					\
 	KUNIT_CASE(variant_refuses_strangers),				\
 	KUNIT_CASE(variant_faults_probe),				\
