@@ -32,7 +32,7 @@ static void on_sigbus(int sig)
 	siglongjmp(*bus_jmp, 1);
 }
 
-static void catch_sigbus(void)
+void kit_catch_sigbus(void)
 {
 	/* SA_NODEFER: no signal mask to save and restore at each access. */
 	struct sigaction sa = { .sa_handler = on_sigbus, .sa_flags = SA_NODEFER };
@@ -130,7 +130,7 @@ int kit_dev_open(struct kit_dev *dev, const char *bdf, struct iommu *iommu)
 	dev->vdev->config_space.argsz = sizeof(dev->vdev->config_space);
 	dev->vdev->config_space.index = VFIO_PCI_CONFIG_REGION_INDEX;
 	ioctl_assert(dev->vdev->fd, VFIO_DEVICE_GET_REGION_INFO, &dev->vdev->config_space);
-	catch_sigbus();
+	kit_catch_sigbus();
 	return 0;
 }
 

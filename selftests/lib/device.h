@@ -97,6 +97,9 @@ struct kit_hammer {
 
 double kit_now(void);
 
+/* Opening a device does it: from here on SIGBUS of the following is caught. */
+void kit_catch_sigbus(void);
+
 /* Read *@va; false: SIGBUS. */
 bool kit_try_read(const void *va, u32 *val);
 bool kit_try_write64(void *va, u64 val);

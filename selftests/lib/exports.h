@@ -23,8 +23,4 @@ int kit_feature_probe(struct kit_dev *dev, u32 feature);
 /* mmap() of [@offset, @offset + @size) of a DMABUF, MAP_SHARED; or MAP_FAILED. */
 void *kit_export_map(int dmabuf, u64 offset, u64 size, int prot);
 
-/* Pass @fd over a Unix socket, with SCM_RIGHTS: 0 or -errno, the fd or -errno. */
-int kit_send_fd(int sock, int fd);
-int kit_receive_fd(int sock);
-
 #endif /* VFIO_KIT_EXPORTS_H */

@@ -14,7 +14,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,84 +28,90 @@
 static double seconds;
 
 /*
- * The borrower: a process that is forked before the device is opened. It gets
- * the DMABUF over a socket, and says how reads of it went.
+ * The borrower: a process that is forked before the device is opened. It takes
+ * the DMABUF from its parent, and says how reads of it went.
  */
 struct borrower {
 	pid_t pid;
-	int sock;
+	int to, from;
 };
 
-static void borrow(int sock)
+#define MAP_ANEW	'm'
+
+/* Reads the number of the DMABUF's fd in the parent, then what to try. */
+static void borrow(int from, int to)
 {
-	int fd = kit_receive_fd(sock);
-	char page, *va = MAP_FAILED;
+	char what, *va = MAP_FAILED, *again;
+	int fd = -1, of;
 	u32 val;
 	u8 said;
 
+	kit_catch_sigbus();
+	if (read(from, &of, sizeof(of)) == sizeof(of))
+		fd = kit_fd_of(getppid(), of);
 	if (fd >= 0)
 		va = kit_export_map(fd, 0, SIZE, PROT_READ);
 	said = va != MAP_FAILED;
-	if (write(sock, &said, 1) != 1)
-		_exit(1);
-	while (read(sock, &page, 1) == 1) {
-		if (page == 'm') {
-			char *again = kit_export_map(fd, 0, SIZE, PROT_READ);
-
+	while (write(to, &said, 1) == 1 && read(from, &what, 1) == 1) {
+		if (what == MAP_ANEW) {
+			again = kit_export_map(fd, 0, SIZE, PROT_READ);
 			said = again != MAP_FAILED;
 			if (said)
 				munmap(again, SIZE);
 		} else {
-			said = kit_try_read(va + page * KIT_PAGE_SIZE, &val);
+			said = kit_try_read(va + what * KIT_PAGE_SIZE, &val);
 		}
-		if (write(sock, &said, 1) != 1)
-			break;
 	}
 	_exit(0);
 }
 
 static bool borrower_start(struct borrower *borrower)
 {
-	int sock[2];
+	int to[2], from[2];
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock))
+	if (pipe2(to, O_CLOEXEC) || pipe2(from, O_CLOEXEC))
 		return false;
 	borrower->pid = fork();
 	if (borrower->pid < 0)
 		return false;
 	if (!borrower->pid) {
-		close(sock[0]);
-		borrow(sock[1]);
+		close(to[1]);
+		close(from[0]);
+		borrow(to[0], from[1]);
 	}
-	close(sock[1]);
-	borrower->sock = sock[0];
+	close(to[0]);
+	close(from[1]);
+	borrower->to = to[1];
+	borrower->from = from[0];
 	return true;
 }
 
-/* Can it read page @page of what it has borrowed; 'm': can it map it anew? */
-static bool borrower_can(struct borrower *borrower, char page)
+static bool borrower_says(struct borrower *borrower, const void *ask, size_t len)
 {
 	u8 said = 0;
 
-	VFIO_ASSERT_EQ(write(borrower->sock, &page, 1), 1);
-	VFIO_ASSERT_EQ(read(borrower->sock, &said, 1), 1);
+	VFIO_ASSERT_EQ(write(borrower->to, ask, len), len);
+	VFIO_ASSERT_EQ(read(borrower->from, &said, 1), 1);
 	return said;
+}
+
+/* Can it read page @what of what it has borrowed; MAP_ANEW: can it map it again? */
+static bool borrower_can(struct borrower *borrower, char what)
+{
+	return borrower_says(borrower, &what, 1);
 }
 
 static bool borrower_gets(struct borrower *borrower, int dmabuf)
 {
-	u8 said = 0;
-
-	VFIO_ASSERT_EQ(kit_send_fd(borrower->sock, dmabuf), 0);
-	VFIO_ASSERT_EQ(read(borrower->sock, &said, 1), 1);
-	return said;
+	return borrower_says(borrower, &dmabuf, sizeof(dmabuf));
 }
 
 static void borrower_end(struct borrower *borrower)
 {
 	if (borrower->pid <= 0)
 		return;
-	close(borrower->sock);
+	close(borrower->to);
+	close(borrower->from);
 	kill(borrower->pid, SIGKILL);
 	waitpid(borrower->pid, NULL, 0);
 	borrower->pid = 0;
@@ -392,7 +397,7 @@ TEST_F(exports, device_closes_and_that_is_it)
 	lent->dev.vdev->fd = -1;
 	EXPECT_EQ(0, readable(lent)) TH_LOG("the device has closed");
 	EXPECT_EQ(0, borrower_readable(lent)) TH_LOG("the device has closed");
-	EXPECT_FALSE(borrower_can(&lent->borrower, 'm'));
+	EXPECT_FALSE(borrower_can(&lent->borrower, MAP_ANEW));
 	ASSERT_EQ(0, kit_dev_open(&again, kit_bdf, lent->iommu))
 		TH_LOG("a mapping of an export keeps the device open");
 	EXPECT_EQ(0, readable(lent)) TH_LOG("it is open for someone else now");
@@ -446,7 +451,7 @@ TEST_F(exports, revoked_for_good)
 	ASSERT_EQ(0, kit_export_revoke(&lent->dev, lent->dmabuf));
 	EXPECT_EQ(0, readable(lent));
 	EXPECT_EQ(0, borrower_readable(lent));
-	EXPECT_FALSE(borrower_can(&lent->borrower, 'm'));
+	EXPECT_FALSE(borrower_can(&lent->borrower, MAP_ANEW));
 	EXPECT_EQ(MAP_FAILED, kit_export_map(lent->dmabuf, 0, SIZE, RW));
 	EXPECT_EQ(ENODEV, errno);
 	EXPECT_NE(0, import(lent, lent->dmabuf));
