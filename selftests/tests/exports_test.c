@@ -619,50 +619,6 @@ TEST_F_TIMEOUT(exports, revoked_in_the_middle_of_everything, 120)
 	EXPECT_EQ(PAGES, readable(lent));
 }
 
-/* C2: a fault of an export that waits for a reset holds nobody up. */
-static void *touch_lent(void *arg)
-{
-	struct race *race = arg;
-	u32 val;
-
-	while (!READ_ONCE(race->stop))
-		race->reads += kit_try_read(race->lent->va, &val);
-	return NULL;
-}
-
-TEST_F_TIMEOUT(exports, faults_do_not_stall_the_process, 120)
-{
-	struct lent *lent = &self->lent;
-	struct race race = { .lent = lent };
-	pthread_t toucher, resetter;
-	double until = kit_now() + seconds, from, longest = 0, reset = 0;
-	char *va;
-
-	if (!(lent->dev.vdev->info.flags & VFIO_DEVICE_FLAGS_RESET))
-		SKIP(return, "no function reset");
-	from = kit_now();
-	ioctl(lent->dev.vdev->fd, VFIO_DEVICE_RESET);
-	reset = kit_now() - from;
-	ASSERT_EQ(0, pthread_create(&toucher, NULL, touch_lent, &race));
-	ASSERT_EQ(0, pthread_create(&resetter, NULL, race_reset, &race));
-	while (kit_now() < until) {
-		from = kit_now();
-		va = mmap(NULL, KIT_PAGE_SIZE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		*va = 1;
-		munmap(va, KIT_PAGE_SIZE);
-		if (kit_now() - from > longest)
-			longest = kit_now() - from;
-	}
-	WRITE_ONCE(race.stop, true);
-	pthread_join(toucher, NULL);
-	pthread_join(resetter, NULL);
-	ksft_print_msg("a reset takes %.0f ms, the longest mmap() %.0f ms, %lu resets\n",
-		       reset * 1e3, longest * 1e3, race.resets);
-	/* Where a reset is long, a fault that kept its lock would show. */
-	if (reset > 0.05)
-		EXPECT_LT(longest, reset * 0.8) TH_LOG("a fault keeps mmap_lock during a reset");
-}
-
 int main(int argc, char **argv)
 {
 	seconds = kit_number(&argc, argv, "--seconds", 3);
