@@ -784,16 +784,16 @@ static void export_probe(struct kunit *test)
 	fn[1]->driver.before_register = vpk_export_nothing;
 	vpk_host_probe(test, host);
 	for (i = 0; i < 2; i++) {
-		int expected = i ? -EOPNOTSUPP : 0;
+		int expected = i ? -EOPNOTSUPP : 0, ret;
 
 		vpk_bind(test, fn[i], VPK_DRIVER);
 		vpk_open(test, fn[i]);
-		KUNIT_EXPECT_EQ(test, vpk_probe_feature(fn[i],
-					VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE),
-				expected);
-		KUNIT_EXPECT_EQ(test, vpk_probe_feature(fn[i],
-					VFIO_DEVICE_FEATURE_DMA_BUF_MEMATTR),
-				expected);
+		ret = vpk_probe_feature(fn[i],
+					VFIO_DEVICE_FEATURE_DMA_BUF_REVOKE);
+		KUNIT_EXPECT_EQ(test, ret, expected);
+		ret = vpk_probe_feature(fn[i],
+					VFIO_DEVICE_FEATURE_DMA_BUF_MEMATTR);
+		KUNIT_EXPECT_EQ(test, ret, expected);
 	}
 }
 

@@ -419,7 +419,8 @@ void kit_dev_export(struct kit_dev *dev)
 		if (area->dmabuf < 0) {
 			snprintf(dev->why_no_dmabuf, sizeof(dev->why_no_dmabuf),
 				 "export of region %u: %s", area->region, strerror(-area->dmabuf));
-			strcpy(dev->why_not_exported, dev->why_no_dmabuf);
+			memcpy(dev->why_not_exported, dev->why_no_dmabuf,
+			       sizeof(dev->why_not_exported));
 			area->dmabuf = -1;
 			continue;
 		}

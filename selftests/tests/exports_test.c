@@ -152,7 +152,8 @@ static const char *lend(struct lent *lent, const char *path)
 		return why;
 	}
 	lent->va = kit_export_map(lent->dmabuf, 0, SIZE, RW);
-	VFIO_ASSERT_NE((void *)lent->va, MAP_FAILED, "mmap() of an export: %s\n", strerror(errno));
+	VFIO_ASSERT_NE((void *)lent->va, MAP_FAILED, "mmap() of an export: %s\n",
+		       strerror(errno));
 	kit_fill(lent->area, lent->va, 0, PAGES);
 	VFIO_ASSERT_TRUE(borrower_gets(&lent->borrower, lent->dmabuf));
 	return NULL;
@@ -239,9 +240,8 @@ TEST_F_TIMEOUT(path, goes_and_comes_back, 60)
 	ASSERT_EQ(PAGES, borrower_readable(lent));
 	ASSERT_EQ(0, kit_enter(self->path, &lent->dev));
 	if (self->path->leave) {
-		EXPECT_EQ(0, readable(lent)) TH_LOG("the owner's mapping is readable while revoked");
-		EXPECT_EQ(0, borrower_readable(lent))
-			TH_LOG("the borrower's mapping is readable while revoked");
+		EXPECT_EQ(0, readable(lent)) TH_LOG("the owner reads while revoked");
+		EXPECT_EQ(0, borrower_readable(lent)) TH_LOG("the borrower reads while revoked");
 		ASSERT_EQ(0, kit_leave(self->path, &lent->dev));
 	}
 	EXPECT_TRUE(kit_read_faults(lent->va, &faults));
@@ -613,7 +613,7 @@ TEST_F_TIMEOUT(exports, revoked_in_the_middle_of_everything, 120)
 	EXPECT_LT(0, rounds);
 	EXPECT_LT(0, race.maps);
 	EXPECT_LT(0, race.reads);
-	ksft_print_msg("%lu times lent and taken back; %lu mmaps, %lu reads, %lu imports, %lu resets\n",
+	ksft_print_msg("%lu times taken back; %lu mmaps, %lu reads, %lu imports, %lu resets\n",
 		       rounds, race.maps, race.reads, race.imports, race.resets);
 	vfio_pci_cmd_set(lent->dev.vdev, PCI_COMMAND_MEMORY);
 	EXPECT_EQ(PAGES, readable(lent));

@@ -3,8 +3,9 @@
  * Random sequences of everything that the holder of a device fd can do, with
  * arguments at their limits and beyond. What is checked all along: while memory
  * is disabled no mapping can be accessed, and no export that was revoked for
- * good; at the end the device works. What else goes wrong, the kernel says. The seed is printed; the same seed and number of
- * operations give the same sequence.
+ * good; at the end the device works. What else goes wrong, the kernel says. The
+ * seed is printed; the same seed and number of operations give the same
+ * sequence.
  *
  * usage: fuzz_test [--seed N] [--operations N] BDF
  *
@@ -333,20 +334,33 @@ static int op_close_export(void)
 	return 0;
 }
 
+/* An export that is sure to work, for those who need one. */
+static int good_buf(void)
+{
+	struct kit_area *area = any_area();
+	int fd;
+
+	if (bufs == MAX_BUFS)
+		return buf[below(bufs)];
+	fd = kit_region_export(&dev, area->region, area->offset, 4096);
+	if (fd >= 0)
+		buf[bufs++] = fd;
+	return fd;
+}
+
 /* Beside the device's own mappings, whose rule it is under. */
 static int op_map_export(void)
 {
 	static const int prots[] = { PROT_READ | PROT_WRITE, PROT_READ, PROT_NONE };
-	u64 size = odd((1 + below(4)) * 4096);
+	u64 size = below(2) ? 4096 : odd((1 + below(4)) * 4096);
+	int fd = below(2) || !bufs ? good_buf() : buf[below(bufs)];
 	char *va;
 
-	if (!bufs)
-		return -ENOENT;
 	if (size > 1UL << 38)
 		size = 4096;
 	va = (void *)syscall(__NR_mmap, 0UL, size, prots[below(ARRAY_SIZE(prots))],
-			     below(8) ? MAP_SHARED : MAP_PRIVATE, buf[below(bufs)],
-			     odd(below(4) * 4096));
+			     below(8) ? MAP_SHARED : MAP_PRIVATE, fd,
+			     below(2) ? 0 : odd(below(4) * 4096));
 	if (va == MAP_FAILED)
 		return -errno;
 	if (maps == MAX_MAPS) {
@@ -362,14 +376,14 @@ static int op_map_export(void)
 static int any_buf(void)
 {
 	switch (below(12)) {
+	default:
+		return below(2) || !bufs ? good_buf() : buf[below(bufs)];
 	case 0:
 		return dev.vdev->fd;
 	case 1:
 		return iommu->iommufd;
 	case 2:
 		return odd(-1);
-	default:
-		return bufs ? buf[below(bufs)] : -1;
 	}
 }
 
