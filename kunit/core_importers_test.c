@@ -288,7 +288,7 @@ static void importer_refused(struct kunit *test)
 						&good, 1)));
 }
 
-/* Close tells an importer that has a mapping, and waits for it. */
+/* Close zaps, tells an importer that has a mapping, and waits for it. */
 static void importer_close(struct kunit *test)
 {
 	struct vpk_importing on = {};
@@ -299,10 +299,11 @@ static void importer_close(struct kunit *test)
 	vpk_close(on.fn[0]);
 	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(on.fn[0], 0));
 	KUNIT_EXPECT_FALSE(test, vpk_importer_mapped(on.importer[0]));
-	KUNIT_ASSERT_GE(test, on.host->nr_events, 3);
-	KUNIT_EXPECT_EQ(test, on.host->log[0].type, VPK_INVALIDATE);
-	KUNIT_EXPECT_EQ(test, on.host->log[1].type, VPK_RELEASE);
-	KUNIT_EXPECT_EQ(test, on.host->log[2].type, VPK_REVOKE);
+	KUNIT_ASSERT_GE(test, on.host->nr_events, 4);
+	KUNIT_EXPECT_EQ(test, on.host->log[0].type, VPK_ZAP);
+	KUNIT_EXPECT_EQ(test, on.host->log[1].type, VPK_INVALIDATE);
+	KUNIT_EXPECT_EQ(test, on.host->log[2].type, VPK_RELEASE);
+	KUNIT_EXPECT_EQ(test, on.host->log[3].type, VPK_REVOKE);
 	KUNIT_EXPECT_EQ(test, vpk_importer_map(on.importer[0]), -ENODEV);
 }
 

@@ -9,6 +9,7 @@
 #include <linux/dma-resv.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
+#include <linux/mman.h>
 #include <linux/workqueue.h>
 
 #include "vfio_pci_kunit.h"
@@ -114,14 +115,39 @@ struct dma_buf *vpk_try_export(struct vpk_function *fn, unsigned int index,
 }
 
 /**
- * vpk_export() - export a part of a region as a DMABUF
+ * vpk_export_as() - export a part of a region as a DMABUF
  * @test: the test
  * @fn: the function, open
  * @index: region index
  * @off: offset in the region
  * @len: length
+ * @open_flags: O_RDONLY, O_WRONLY or O_RDWR
  *
  * Skips the test, by name, on a kernel without P2PDMA.
+ *
+ * Context: the test's thread. Put when the test ends.
+ * Return: the DMABUF; the test is aborted when the export is refused.
+ */
+struct dma_buf *vpk_export_as(struct kunit *test, struct vpk_function *fn,
+			      unsigned int index, u64 off, u64 len,
+			      unsigned int open_flags)
+{
+	const struct vfio_region_dma_range range = { off, len };
+	struct dma_buf *dmabuf;
+
+	dmabuf = vpk_try_export_as(fn, index, &range, 1, open_flags);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dmabuf);
+	vpk_put_later(test, dmabuf);
+	return dmabuf;
+}
+
+/**
+ * vpk_export() - vpk_export_as() for reading and writing
+ * @test: the test
+ * @fn: the function, open
+ * @index: region index
+ * @off: offset in the region
+ * @len: length
  *
  * Context: the test's thread. Put when the test ends.
  * Return: the DMABUF; the test is aborted when the export is refused.
@@ -129,13 +155,66 @@ struct dma_buf *vpk_try_export(struct vpk_function *fn, unsigned int index,
 struct dma_buf *vpk_export(struct kunit *test, struct vpk_function *fn,
 			   unsigned int index, u64 off, u64 len)
 {
-	const struct vfio_region_dma_range range = { off, len };
-	struct dma_buf *dmabuf;
+	return vpk_export_as(test, fn, index, off, len, O_RDWR);
+}
 
-	dmabuf = vpk_try_export(fn, index, &range, 1);
-	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dmabuf);
-	vpk_put_later(test, dmabuf);
-	return dmabuf;
+/**
+ * vpk_map_dmabuf_at() - mmap() a part of an exported DMABUF, shared
+ * @test: the test
+ * @fn: the function that has exported it
+ * @dmabuf: from vpk_export()
+ * @open_flags: as the DMABUF was opened: O_RDWR or O_RDONLY
+ * @off: offset in the DMABUF
+ * @len: length
+ *
+ * Context: the test's thread. Unmapped with the test's address space.
+ * Return: the mapping, see vpk_map_file(); the test is aborted when mmap()
+ * refuses.
+ */
+struct vpk_map *vpk_map_dmabuf_at(struct kunit *test, struct vpk_function *fn,
+				  struct dma_buf *dmabuf,
+				  unsigned int open_flags, u64 off, size_t len)
+{
+	unsigned long prot = PROT_READ;
+
+	if (open_flags == O_RDWR)
+		prot |= PROT_WRITE;
+	return vpk_map_file(test, fn, dmabuf->file, prot, off, len);
+}
+
+/**
+ * vpk_map_dmabuf() - mmap() an exported DMABUF, shared
+ * @test: the test
+ * @fn: the function that has exported it
+ * @dmabuf: from vpk_export()
+ * @open_flags: as the DMABUF was opened: O_RDWR or O_RDONLY
+ *
+ * Context: the test's thread. Unmapped with the test's address space.
+ * Return: the mapping, see vpk_map_file(); the test is aborted when mmap()
+ * refuses.
+ */
+struct vpk_map *vpk_map_dmabuf(struct kunit *test, struct vpk_function *fn,
+			       struct dma_buf *dmabuf, unsigned int open_flags)
+{
+	return vpk_map_dmabuf_at(test, fn, dmabuf, open_flags, 0, dmabuf->size);
+}
+
+/**
+ * vpk_try_mmap_dmabuf() - vpk_try_mmap_file() of a DMABUF
+ * @test: the test
+ * @dmabuf: from vpk_export()
+ * @off: offset in the DMABUF
+ * @len: length
+ * @prot: PROT_*
+ * @flags: MAP_*
+ *
+ * Context: the test's thread. What was mapped is unmapped at once.
+ * Return: 0 if it was mapped, -errno if not.
+ */
+long vpk_try_mmap_dmabuf(struct kunit *test, struct dma_buf *dmabuf, u64 off,
+			 size_t len, unsigned long prot, unsigned long flags)
+{
+	return vpk_try_mmap_file(test, dmabuf->file, off, len, prot, flags);
 }
 
 static void vpk_importer_let_go(struct vpk_importer *importer)
@@ -221,6 +300,26 @@ struct vpk_importer *vpk_importer_attach(struct kunit *test,
 							vpk_importer_detach,
 							importer), 0);
 	return importer;
+}
+
+/**
+ * vpk_try_attach() - attach an importer that may be refused
+ * @dmabuf: the DMABUF
+ * @by: another function of the slot, which plays the importing device
+ *
+ * Context: the test's thread. Detached at once.
+ * Return: 0 if it could attach, -errno if not.
+ */
+int vpk_try_attach(struct dma_buf *dmabuf, struct vpk_function *by)
+{
+	struct dma_buf_attachment *attach;
+
+	attach = dma_buf_dynamic_attach(dmabuf, &by->pdev->dev,
+					&vpk_importer_ops, NULL);
+	if (IS_ERR(attach))
+		return PTR_ERR(attach);
+	dma_buf_detach(dmabuf, attach);
+	return 0;
 }
 
 /**

@@ -31,6 +31,38 @@ void vpk_put_later(struct kunit *test, struct dma_buf *dmabuf)
 {
 }
 
+struct dma_buf *vpk_export_as(struct kunit *test, struct vpk_function *fn,
+			      unsigned int index, u64 off, u64 len,
+			      unsigned int open_flags)
+{
+	vpk_need_importers(test);
+	return NULL;
+}
+
+struct vpk_map *vpk_map_dmabuf_at(struct kunit *test, struct vpk_function *fn,
+				  struct dma_buf *dmabuf,
+				  unsigned int open_flags, u64 off, size_t len)
+{
+	return NULL;
+}
+
+struct vpk_map *vpk_map_dmabuf(struct kunit *test, struct vpk_function *fn,
+			       struct dma_buf *dmabuf, unsigned int open_flags)
+{
+	return NULL;
+}
+
+long vpk_try_mmap_dmabuf(struct kunit *test, struct dma_buf *dmabuf, u64 off,
+			 size_t len, unsigned long prot, unsigned long flags)
+{
+	return -ENOTTY;
+}
+
+int vpk_try_attach(struct dma_buf *dmabuf, struct vpk_function *by)
+{
+	return -ENOTTY;
+}
+
 struct dma_buf *vpk_export(struct kunit *test, struct vpk_function *fn,
 			   unsigned int index, u64 off, u64 len)
 {

@@ -65,6 +65,39 @@ bool vpk_pte_present(struct mm_struct *mm, unsigned long addr)
 }
 
 /**
+ * vpk_map_file() - mmap() a part of a file, shared
+ * @test: the test
+ * @fn: the function whose file it is, or whose DMABUF
+ * @file: the file
+ * @prot: PROT_*
+ * @pos: offset in the file
+ * @len: length, whole pages
+ *
+ * Nothing is touched yet. The event log looks at the first page from now on,
+ * see vpk_watch().
+ *
+ * Context: the test's thread. Unmapped with the test's address space.
+ * Return: the mapping; the test is aborted when mmap() refuses.
+ */
+struct vpk_map *vpk_map_file(struct kunit *test, struct vpk_function *fn,
+			     struct file *file, unsigned long prot, u64 pos,
+			     size_t len)
+{
+	struct vpk_map *map;
+
+	map = kunit_kzalloc(test, sizeof(*map), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, map);
+	map->fn = fn;
+	map->len = len;
+	map->addr = kunit_vm_mmap(test, file, 0, len, prot, MAP_SHARED, pos);
+	KUNIT_ASSERT_NE(test, map->addr, 0);
+	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR_VALUE(map->addr), "mmap: %ld",
+			       (long)map->addr);
+	vpk_watch(fn->host, map, 0);
+	return map;
+}
+
+/**
  * vpk_map() - mmap() a part of a region, shared and writable
  * @test: the test
  * @fn: the function, open
@@ -81,24 +114,37 @@ bool vpk_pte_present(struct mm_struct *mm, unsigned long addr)
 struct vpk_map *vpk_map(struct kunit *test, struct vpk_function *fn,
 			unsigned int index, u64 off, size_t len)
 {
-	struct vpk_map *map;
-
-	map = kunit_kzalloc(test, sizeof(*map), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, map);
-	map->fn = fn;
-	map->len = len;
-	map->addr = kunit_vm_mmap(test, fn->device, 0, len,
-				  PROT_READ | PROT_WRITE, MAP_SHARED,
-				  VFIO_PCI_INDEX_TO_OFFSET(index) + off);
-	KUNIT_ASSERT_NE(test, map->addr, 0);
-	KUNIT_ASSERT_FALSE_MSG(test, IS_ERR_VALUE(map->addr), "mmap: %ld",
-			       (long)map->addr);
-	vpk_watch(fn->host, map, 0);
-	return map;
+	return vpk_map_file(test, fn, fn->device, PROT_READ | PROT_WRITE,
+			    VFIO_PCI_INDEX_TO_OFFSET(index) + off, len);
 }
 
 /**
- * vpk_try_mmap() - mmap() that may be refused
+ * vpk_try_mmap_file() - mmap() that may be refused
+ * @test: the test
+ * @file: the file
+ * @pos: file offset
+ * @len: length
+ * @prot: PROT_*
+ * @flags: MAP_*
+ *
+ * Context: the test's thread. What was mapped is unmapped at once.
+ * Return: 0 if it was mapped, -errno if not.
+ */
+long vpk_try_mmap_file(struct kunit *test, struct file *file, u64 pos,
+		       size_t len, unsigned long prot, unsigned long flags)
+{
+	unsigned long addr;
+
+	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
+	addr = vm_mmap(file, 0, len, prot, flags, pos);
+	if (IS_ERR_VALUE(addr))
+		return addr;
+	vm_munmap(addr, len);
+	return 0;
+}
+
+/**
+ * vpk_try_mmap() - vpk_try_mmap_file() of the device's file
  * @test: the test
  * @fn: the function, open
  * @pos: file offset
@@ -112,14 +158,7 @@ struct vpk_map *vpk_map(struct kunit *test, struct vpk_function *fn,
 long vpk_try_mmap(struct kunit *test, struct vpk_function *fn, u64 pos,
 		  size_t len, unsigned long prot, unsigned long flags)
 {
-	unsigned long addr;
-
-	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
-	addr = vm_mmap(fn->device, 0, len, prot, flags, pos);
-	if (IS_ERR_VALUE(addr))
-		return addr;
-	vm_munmap(addr, len);
-	return 0;
+	return vpk_try_mmap_file(test, fn->device, pos, len, prot, flags);
 }
 
 /**
@@ -134,13 +173,14 @@ void vpk_unmap(struct vpk_map *map)
 	vm_munmap(map->addr, map->len);
 }
 
-static int vpk_fault(struct mm_struct *mm, unsigned long addr)
+static int vpk_fault(struct mm_struct *mm, unsigned long addr,
+		     unsigned int flags)
 {
 	bool unlocked = false;
 	int ret;
 
 	mmap_read_lock(mm);
-	ret = fixup_user_fault(mm, addr, FAULT_FLAG_WRITE, &unlocked);
+	ret = fixup_user_fault(mm, addr, flags, &unlocked);
 	mmap_read_unlock(mm);
 	return ret;
 }
@@ -155,7 +195,20 @@ static int vpk_fault(struct mm_struct *mm, unsigned long addr)
  */
 int vpk_touch(struct vpk_map *map, unsigned long off)
 {
-	return vpk_fault(map->fn->host->mm, map->addr + off);
+	return vpk_fault(map->fn->host->mm, map->addr + off, FAULT_FLAG_WRITE);
+}
+
+/**
+ * vpk_touch_read() - vpk_touch() of a mapping that cannot be written to
+ * @map: the mapping
+ * @off: offset in it
+ *
+ * Context: may sleep; from any thread while the test runs.
+ * Return: 0, or -EFAULT where a process would get SIGBUS.
+ */
+int vpk_touch_read(struct vpk_map *map, unsigned long off)
+{
+	return vpk_fault(map->fn->host->mm, map->addr + off, 0);
 }
 
 /**
@@ -344,7 +397,8 @@ static int vpk_reader_thread(void *data)
 	wait_for_completion(&reader->go);
 	reader->result = -ESRCH;
 	if (mmget_not_zero(reader->mm)) {
-		reader->result = vpk_fault(reader->mm, reader->addr);
+		reader->result = vpk_fault(reader->mm, reader->addr,
+					   FAULT_FLAG_WRITE);
 		vpk_log(fn->host, reader->result ? VPK_SIGBUS : VPK_READ,
 			fn->nr, 0, 0);
 		mmput(reader->mm);

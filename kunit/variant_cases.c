@@ -7,6 +7,7 @@
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
 #include <linux/err.h>
+#include <linux/fcntl.h>
 #include <linux/mman.h>
 #include <linux/sizes.h>
 
@@ -318,6 +319,40 @@ void variant_export(struct kunit *test)
 	dmabuf = vpk_try_export(fn, variant->region, &first, 1);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(dmabuf), -EINVAL);
 	fn->pdev->non_mappable_bars = 0;
+}
+
+/*
+ * C3: a mapping of an export shows what a mapping of the device's file shows, and
+ * goes and comes back with it. The driver has not a line for that.
+ */
+void variant_export_mapping(struct kunit *test)
+{
+	const struct vpk_variant *variant = vpk_variant(test);
+	const u64 last = variant->size - PAGE_SIZE;
+	unsigned long pfn[2] = {};
+	struct vpk_map *map[2];
+	struct vpk_function *fn;
+	struct dma_buf *dmabuf;
+	int i;
+
+	vpk_need_importers(test);
+	fn = vpk_variant_device(test);
+	dmabuf = vpk_export(test, fn, variant->region, last, PAGE_SIZE);
+	map[0] = vpk_map(test, fn, variant->region, last, PAGE_SIZE);
+	map[1] = vpk_map_dmabuf(test, fn, dmabuf, O_RDWR);
+	for (i = 0; i < 2; i++) {
+		KUNIT_ASSERT_EQ(test, vpk_touch(map[i], 0), 0);
+		KUNIT_ASSERT_EQ(test, vpk_pfn(map[i], 0, &pfn[i], NULL), 0);
+	}
+	KUNIT_EXPECT_EQ(test, pfn[0], pfn[1]);
+	KUNIT_EXPECT_EQ(test, vpk_memory(fn, false), 0);
+	for (i = 0; i < 2; i++) {
+		KUNIT_EXPECT_FALSE(test, vpk_mapped(map[i], 0));
+		KUNIT_EXPECT_EQ(test, vpk_touch(map[i], 0), -EFAULT);
+	}
+	KUNIT_EXPECT_EQ(test, vpk_memory(fn, true), 0);
+	for (i = 0; i < 2; i++)
+		KUNIT_EXPECT_EQ(test, vpk_touch(map[i], 0), 0);
 }
 
 /* V2, V3: an ioeventfd lets the kernel write to a region; is there one? */

@@ -475,10 +475,16 @@ struct vpk_function *vpk_device(struct kunit *test,
 /* user_mapping.c: mmap, touch, look */
 struct vpk_map *vpk_map(struct kunit *test, struct vpk_function *fn,
 			unsigned int index, u64 off, size_t len);
+struct vpk_map *vpk_map_file(struct kunit *test, struct vpk_function *fn,
+			     struct file *file, unsigned long prot, u64 pos,
+			     size_t len);
+long vpk_try_mmap_file(struct kunit *test, struct file *file, u64 pos,
+		       size_t len, unsigned long prot, unsigned long flags);
 long vpk_try_mmap(struct kunit *test, struct vpk_function *fn, u64 pos,
 		  size_t len, unsigned long prot, unsigned long flags);
 void vpk_unmap(struct vpk_map *map);
 int vpk_touch(struct vpk_map *map, unsigned long off);
+int vpk_touch_read(struct vpk_map *map, unsigned long off);
 bool vpk_mapped(struct vpk_map *map, unsigned long off);
 bool vpk_in_device_space(struct vpk_map *map);
 bool vpk_in_dmabuf(struct vpk_map *map);
@@ -539,8 +545,20 @@ struct dma_buf *vpk_try_export(struct vpk_function *fn, unsigned int index,
 			       const struct vfio_region_dma_range *ranges,
 			       unsigned int nr_ranges);
 void vpk_put_later(struct kunit *test, struct dma_buf *dmabuf);
+struct dma_buf *vpk_export_as(struct kunit *test, struct vpk_function *fn,
+			      unsigned int index, u64 off, u64 len,
+			      unsigned int open_flags);
 struct dma_buf *vpk_export(struct kunit *test, struct vpk_function *fn,
 			   unsigned int index, u64 off, u64 len);
+struct vpk_map *vpk_map_dmabuf_at(struct kunit *test, struct vpk_function *fn,
+				  struct dma_buf *dmabuf,
+				  unsigned int open_flags, u64 off, size_t len);
+struct vpk_map *vpk_map_dmabuf(struct kunit *test, struct vpk_function *fn,
+			       struct dma_buf *dmabuf,
+			       unsigned int open_flags);
+long vpk_try_mmap_dmabuf(struct kunit *test, struct dma_buf *dmabuf, u64 off,
+			 size_t len, unsigned long prot, unsigned long flags);
+int vpk_try_attach(struct dma_buf *dmabuf, struct vpk_function *by);
 struct vpk_importer *vpk_importer_attach(struct kunit *test,
 					 struct vpk_function *fn,
 					 struct dma_buf *dmabuf,
@@ -552,6 +570,11 @@ void vpk_importer_unmap(struct vpk_importer *importer);
 bool vpk_importer_mapped(struct vpk_importer *importer);
 void vpk_importer_slow(struct vpk_importer *importer, unsigned int ms);
 struct sg_table *vpk_importer_sgt(struct vpk_importer *importer);
+
+/* export.c: what the owner of a device can do with a DMABUF of it */
+long vpk_revoke_export(struct vpk_function *fn, struct dma_buf *dmabuf);
+long vpk_export_memattr(struct vpk_function *fn, struct dma_buf *dmabuf,
+			u32 memattr);
 
 /* bar_writes.c, arch_um.c: what ioeventfds write to a BAR */
 void vpk_bar_watch(struct kunit *test, struct vpk_function *fn,
@@ -657,6 +680,7 @@ void variant_region_info(struct kunit *test);
 void variant_read_and_write(struct kunit *test);
 void variant_mmap(struct kunit *test);
 void variant_export(struct kunit *test);
+void variant_export_mapping(struct kunit *test);
 void variant_ioeventfd(struct kunit *test);
 void variant_refuses_strangers(struct kunit *test);
 void variant_faults_probe(struct kunit *test);
@@ -689,6 +713,7 @@ static struct kunit_case cases[] = {					\
 	KUNIT_CASE(variant_read_and_write),				\
 	KUNIT_CASE_PARAM(variant_mmap, vpk_mmap_gen_params),		\
 	KUNIT_CASE(variant_export),					\
+	KUNIT_CASE(variant_export_mapping),				\
 	KUNIT_CASE(variant_ioeventfd),					\
 	KUNIT_CASE(variant_refuses_strangers),				\
 	KUNIT_CASE(variant_faults_probe),				\

@@ -27,10 +27,10 @@ void check(struct cell *cell, enum check_id id, enum status status, const char *
 	va_end(ap);
 }
 
-/* Not in a DMABUF of the device, but inserted by the driver itself. */
+/* Not in a DMABUF of the device, nor in an export, but inserted by the driver. */
 bool by_hand(const struct kit_page *page)
 {
-	return !page->named;
+	return !page->named && !page->exported;
 }
 
 void prepare_devs(struct cell *cell)

@@ -38,6 +38,8 @@ static const char *zap_rule(struct cell *cell, const struct kit_page *page)
 
 	if (not_told(cell))
 		return not_told(cell);
+	if (page->exported)
+		return "C3";
 	if (!by_hand(page))
 		return "C1";
 	for (i = 0; i < cell->evs; i++) {
@@ -50,6 +52,8 @@ static const char *zap_rule(struct cell *cell, const struct kit_page *page)
 /* ... and when it does not come back. */
 static const char *back_rule(const struct kit_page *page)
 {
+	if (page->exported)
+		return "C3";
 	return by_hand(page) ? "V3" : "C1";
 }
 
@@ -76,7 +80,12 @@ void check_gone(struct cell *cell)
 			before = kit_faults();
 			if (!kit_try_read(page->va, &val) || alive++)
 				continue;
-			if (kit_faults() > before)
+			if (page->exported)
+				check(cell, CK_EXPORTS, ST_FAIL, "C3",
+				      "%s is %s while revoked (read 0x%x)", kit_page_name(page),
+				      kit_faults() > before ? "mapped again by a fault" :
+				      "still mapped", val);
+			else if (kit_faults() > before)
 				check(cell, CK_ACCESS, ST_FAIL, by_hand(page) ? "V3" : "C3",
 				      "%s was mapped again by a fault while revoked (read 0x%x)",
 				      kit_page_name(page), val);
@@ -145,7 +154,8 @@ void check_back(struct cell *cell, bool was_reset)
 			before = kit_faults();
 			if (!kit_try_read(page->va, &val)) {
 				if (!dead++)
-					check(cell, CK_REFAULT, ST_FAIL, back_rule(page),
+					check(cell, page->exported ? CK_EXPORTS : CK_REFAULT,
+					      ST_FAIL, back_rule(page),
 					      "%s: SIGBUS after the device is usable again",
 					      kit_page_name(page));
 				continue;
@@ -156,7 +166,8 @@ void check_back(struct cell *cell, bool was_reset)
 			own += page->own_vma;
 			faulted += page->own_vma && fault;
 			if (was_reset && page->own_vma && !fault && !stale++)
-				check(cell, CK_ZAP, ST_FAIL, zap_rule(cell, page),
+				check(cell, page->exported ? CK_EXPORTS : CK_ZAP, ST_FAIL,
+				      zap_rule(cell, page),
 				      "%s: its PTE was there all through the reset",
 				      kit_page_name(page));
 			if (!page->area->ram)
@@ -168,7 +179,8 @@ void check_back(struct cell *cell, bool was_reset)
 			    sizeof(got) && got == page->pattern)
 				continue;
 			if (!wrong++)
-				check(cell, CK_REFAULT, ST_FAIL, back_rule(page),
+				check(cell, page->exported ? CK_EXPORTS : CK_REFAULT, ST_FAIL,
+				      back_rule(page),
 				      "%s: content 0x%llx, not 0x%llx", kit_page_name(page),
 				      (unsigned long long)got, (unsigned long long)page->pattern);
 		}
@@ -387,4 +399,59 @@ void check_importers(struct cell *cell)
 		      revoked, waited);
 	else
 		check(cell, CK_IMPORTERS, ST_FAIL, "C9", "no revoke tracepoint");
+}
+
+static int exported(struct cell *cell)
+{
+	int i, n = 0;
+
+	for (i = 0; i < cell->set.devs; i++)
+		n += cell->set.dev[i]->nr_exported;
+	return n;
+}
+
+static bool failed(struct cell *cell, enum check_id id)
+{
+	int i;
+
+	for (i = 0; i < cell->checks; i++) {
+		if (cell->check[i].id == id && cell->check[i].status == ST_FAIL)
+			return true;
+	}
+	return false;
+}
+
+/* Their pages are among those that the checks before this one have looked at. */
+void check_exports(struct cell *cell)
+{
+	bool plain = !strcmp(opt.target->driver, "vfio-pci");
+
+	if (failed(cell, CK_EXPORTS))
+		return;
+	/* What a driver exports may be no BAR; what vfio-pci does is one. */
+	if (plain && cell->dev.not_exported)
+		check(cell, CK_EXPORTS, ST_FAIL, "C3", "%s", cell->dev.why_not_exported);
+	else if (!exported(cell))
+		check(cell, CK_EXPORTS, ST_SKIP, "C3", "%s", cell->dev.why_not_exported);
+	else
+		check(cell, CK_EXPORTS, ST_OK, "C3", "%d pages of exports among them",
+		      exported(cell));
+}
+
+/* The device has closed: for good, even if it is opened again. */
+void check_exports_dead(struct cell *cell)
+{
+	struct kit_dev *dev = &cell->dev;
+	int i, alive = 0;
+	u32 val;
+
+	if (!dev->nr_exported) {
+		check(cell, CK_EXPORTS, ST_SKIP, "C1", "%s", dev->why_not_exported);
+		return;
+	}
+	for (i = 0; i < dev->nr_pages; i++)
+		alive += dev->pages[i].exported && kit_try_read(dev->pages[i].va, &val);
+	check(cell, CK_EXPORTS, alive ? ST_FAIL : ST_OK, "C1",
+	      "%d of %d pages of exports can be read after the device has closed", alive,
+	      dev->nr_exported);
 }

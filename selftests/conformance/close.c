@@ -112,6 +112,8 @@ void run_close(struct cell *cell)
 	      closed ? "closed with the last munmap: no PTE is left" :
 	      "not closed by the last munmap");
 	cell->in = cell->evs;
+	check_exports_dead(cell);
 
 	check_opens_again(cell);
+	check_exports_dead(cell);
 }

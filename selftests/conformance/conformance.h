@@ -75,6 +75,8 @@ void check_order(struct cell *cell, const struct ev *ev, int n, const char *orde
 void check_untouched(struct cell *cell);
 void check_mapping(struct cell *cell);
 void check_importers(struct cell *cell);
+void check_exports(struct cell *cell);
+void check_exports_dead(struct cell *cell);
 
 /* kernel_log.c */
 int kernel_log_rules(const char *file);

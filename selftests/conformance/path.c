@@ -82,6 +82,7 @@ void run_path(struct cell *cell)
 	check_reader(cell, from, to);
 	check_mapping(cell);
 	check_importers(cell);
+	check_exports(cell);
 	return;
 stop:
 	hammers_stop(cell);

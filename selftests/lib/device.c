@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "device.h"
+#include "exports.h"
 
 #define KIT_PAGE	4096UL
 #define KIT_SLOW	0.002	/* seconds, for one read */
@@ -32,7 +32,7 @@ static void on_sigbus(int sig)
 	siglongjmp(*bus_jmp, 1);
 }
 
-static void catch_sigbus(void)
+void kit_catch_sigbus(void)
 {
 	/* SA_NODEFER: no signal mask to save and restore at each access. */
 	struct sigaction sa = { .sa_handler = on_sigbus, .sa_flags = SA_NODEFER };
@@ -130,7 +130,7 @@ int kit_dev_open(struct kit_dev *dev, const char *bdf, struct iommu *iommu)
 	dev->vdev->config_space.argsz = sizeof(dev->vdev->config_space);
 	dev->vdev->config_space.index = VFIO_PCI_CONFIG_REGION_INDEX;
 	ioctl_assert(dev->vdev->fd, VFIO_DEVICE_GET_REGION_INFO, &dev->vdev->config_space);
-	catch_sigbus();
+	kit_catch_sigbus();
 	return 0;
 }
 
@@ -367,23 +367,37 @@ void kit_dev_unmap(struct kit_dev *dev, int from, int to)
 	}
 }
 
-int kit_region_export(struct kit_dev *dev, u32 region, u64 offset, u64 size)
+/* The sampled page at @offset of @area, as others can map it that have the DMABUF. */
+static void add_exported(struct kit_dev *dev, struct kit_area *area, u64 offset)
 {
-	struct {
-		struct vfio_device_feature feature;
-		struct vfio_device_feature_dma_buf get;
-		struct vfio_region_dma_range range;
-	} __packed arg = {
-		.feature = {
-			.argsz = sizeof(arg),
-			.flags = VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_DMA_BUF,
-		},
-		.get = { .region_index = region, .open_flags = O_RDWR | O_CLOEXEC, .nr_ranges = 1 },
-		.range = { .offset = offset, .length = size },
-	};
-	int fd = ioctl(dev->vdev->fd, VFIO_DEVICE_FEATURE, &arg);
+	int prot = PROT_READ | (area->writable ? PROT_WRITE : 0);
+	struct kit_page *page = NULL;
+	char *va;
+	int i;
 
-	return fd < 0 ? -errno : fd;
+	for (i = 0; i < dev->nr_pages && !page; i++) {
+		if (dev->pages[i].area == area && dev->pages[i].offset == area->offset + offset)
+			page = &dev->pages[i];
+	}
+	if (!page || dev->nr_pages == KIT_MAX_PAGES)
+		return;
+	va = kit_export_map(area->dmabuf, offset, KIT_PAGE, prot);
+	if (va == MAP_FAILED) {
+		snprintf(dev->why_not_exported, sizeof(dev->why_not_exported),
+			 "mmap() of an export of region %u: %s", area->region, strerror(errno));
+		dev->not_exported++;
+		return;
+	}
+	dev->pages[dev->nr_pages] = *page;
+	page = &dev->pages[dev->nr_pages++];
+	page->va = va;
+	page->own_vma = true;
+	page->exported = true;
+	page->named = false;
+	kit_try_read(va, &page->before);
+	dev->nr_exported++;
+	if (dev->nr_hammer < KIT_MAX_HAMMER && !offset)
+		dev->hammer[dev->nr_hammer++] = *page;
 }
 
 void kit_dev_export(struct kit_dev *dev)
@@ -392,6 +406,7 @@ void kit_dev_export(struct kit_dev *dev)
 	int i;
 
 	snprintf(dev->why_no_dmabuf, sizeof(dev->why_no_dmabuf), "no region to export");
+	snprintf(dev->why_not_exported, sizeof(dev->why_not_exported), "no region to export");
 	for (i = 0; i < dev->nr_areas; i++) {
 		struct kit_area *area = &dev->areas[i];
 		struct iommu_ioas_map_file map = {
@@ -405,9 +420,14 @@ void kit_dev_export(struct kit_dev *dev)
 		if (area->dmabuf < 0) {
 			snprintf(dev->why_no_dmabuf, sizeof(dev->why_no_dmabuf),
 				 "export of region %u: %s", area->region, strerror(-area->dmabuf));
+			memcpy(dev->why_not_exported, dev->why_no_dmabuf,
+			       sizeof(dev->why_not_exported));
 			area->dmabuf = -1;
 			continue;
 		}
+		add_exported(dev, area, 0);
+		if (area->size > KIT_PAGE)
+			add_exported(dev, area, area->size - KIT_PAGE);
 		map.fd = area->dmabuf;
 		if (!ioctl(iommu->iommufd, IOMMU_IOAS_MAP_FILE, &map))
 			dev->importers++;
@@ -477,10 +497,15 @@ const char *kit_page_name(const struct kit_page *page)
 {
 	static char name[64];
 
-	snprintf(name, sizeof(name), "%s %u+0x%llx%s",
+	snprintf(name, sizeof(name), "%s%s %u+0x%llx%s", page->exported ? "export of " : "",
 		 page->area->region < PCI_STD_NUM_BARS ? "BAR" : "region", page->area->region,
 		 (unsigned long long)page->offset, page->own_vma ? "" : " (whole mapping)");
 	return name;
+}
+
+bool kit_page_by_hand(const struct kit_page *page)
+{
+	return page->area->by_hand && !page->exported;
 }
 
 static void note(struct kit_hammer *h, int dev, enum kit_seen seen, double from, double to,
@@ -543,7 +568,7 @@ void kit_hammer_start(struct kit_hammer *h, struct kit_dev **dev, int devs, bool
 	memset(h, 0, sizeof(*h));
 	for (i = 0; i < devs; i++) {
 		for (j = 0; j < dev[i]->nr_hammer && h->pages < KIT_MAX_HAMMER * 4; j++) {
-			if (dev[i]->hammer[j].area->by_hand != by_hand)
+			if (kit_page_by_hand(&dev[i]->hammer[j]) != by_hand)
 				continue;
 			h->page[h->pages] = dev[i]->hammer[j].va;
 			h->dev[h->pages] = i;

@@ -36,6 +36,7 @@ struct kit_page {
 	u64 offset;		/* in the region */
 	char *va;
 	bool own_vma;		/* the only page of its VMA: faults by itself */
+	bool exported;		/* mapped by an export, as others can */
 	bool named;		/* /proc/self/maps calls it a DMABUF of this device */
 	u64 pattern;
 	u32 before;
@@ -57,6 +58,9 @@ struct kit_dev {
 	bool asleep;		/* put into D3hot before the path: its PTEs are gone */
 	int importers;		/* areas whose DMABUF is mapped in the IOAS */
 	char why_no_dmabuf[80];
+	int nr_exported;	/* pages of exports that are mapped */
+	int not_exported;	/* ... that could not be */
+	char why_not_exported[80];
 };
 
 enum kit_seen { SEEN_OK, SEEN_BLOCKED, SEEN_SIGBUS, SEEN_SLOW };
@@ -93,6 +97,9 @@ struct kit_hammer {
 
 double kit_now(void);
 
+/* Opening a device does it: from here on SIGBUS of the following is caught. */
+void kit_catch_sigbus(void);
+
 /* Read *@va; false: SIGBUS. */
 bool kit_try_read(const void *va, u32 *val);
 bool kit_try_write64(void *va, u64 val);
@@ -115,7 +122,10 @@ void kit_dev_find_areas(struct kit_dev *dev);
 void kit_dev_map(struct kit_dev *dev, bool probe);
 void kit_dev_unmap(struct kit_dev *dev, int from, int to);
 
-/* Export each area as a DMABUF and map that in the IOAS. */
+/*
+ * Export each area as a DMABUF, map its first and last page from that, and map
+ * the DMABUF in the IOAS.
+ */
 void kit_dev_export(struct kit_dev *dev);
 
 int kit_region_export(struct kit_dev *dev, u32 region, u64 offset, u64 size);
@@ -126,6 +136,9 @@ int kit_irq_eventfd(struct kit_dev *dev, u32 index);
 u8 kit_find_cap(struct kit_dev *dev, u8 id);
 u16 kit_find_ext_cap(struct kit_dev *dev, u16 id);
 const char *kit_page_name(const struct kit_page *page);
+
+/* Inserted by the driver itself: not in a DMABUF of the device, nor an export. */
+bool kit_page_by_hand(const struct kit_page *page);
 
 void kit_hammer_start(struct kit_hammer *h, struct kit_dev **dev, int devs, bool by_hand);
 void kit_hammer_stop(struct kit_hammer *h);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "access.h"
+#include "exports.h"
 #include "kselftest_harness.h"
 
 #define RW	(PROT_READ | PROT_WRITE)
@@ -102,7 +103,7 @@ static void fresh(struct _test_data_fail *self)
 static void undo(struct _test_data_fail *self)
 {
 	if (self->va && self->va != MAP_FAILED)
-		munmap(self->va, self->area->size);
+		munmap(self->va, self->dmabuf < 0 ? self->area->size : 4096);
 	self->va = NULL;
 	if (self->dmabuf >= 0)
 		close(self->dmabuf);
@@ -129,6 +130,17 @@ static int do_export(struct _test_data_fail *self)
 {
 	self->dmabuf = kit_region_export(&self->dev, self->area->region, self->area->offset, 4096);
 	return self->dmabuf < 0 ? self->dmabuf : 0;
+}
+
+static int do_map_export(struct _test_data_fail *self)
+{
+	self->va = kit_export_map(self->dmabuf, 0, 4096, RW);
+	return self->va == MAP_FAILED ? -errno : 0;
+}
+
+static int do_revoke(struct _test_data_fail *self)
+{
+	return kit_export_revoke(&self->dev, self->dmabuf);
 }
 
 static int do_import(struct _test_data_fail *self)
@@ -217,6 +229,19 @@ TEST_F_TIMEOUT(fail, import, 120)
 		SKIP(return, "this region cannot be exported: %s", strerror(-err));
 	undo(self);
 	CHECK_ALL(ASSERT_EQ(0, do_export(self)), do_import);
+}
+
+TEST_F_TIMEOUT(fail, mmap_of_an_export, 120)
+{
+	int err = do_export(self);
+
+	if (err)
+		SKIP(return, "this region cannot be exported: %s", strerror(-err));
+	undo(self);
+	CHECK_ALL(ASSERT_EQ(0, do_export(self)), do_map_export);
+	CHECK_ALL(ASSERT_EQ(0, do_export(self)); ASSERT_EQ(0, do_map_export(self)), do_fault);
+	CHECK_ALL(ASSERT_EQ(0, do_export(self)); ASSERT_EQ(0, do_map_export(self));
+		  ASSERT_EQ(0, do_fault(self)), do_revoke);
 }
 
 TEST_F_TIMEOUT(fail, split, 120)

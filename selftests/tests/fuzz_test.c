@@ -2,9 +2,10 @@
 /*
  * Random sequences of everything that the holder of a device fd can do, with
  * arguments at their limits and beyond. What is checked all along: while memory
- * is disabled no mapping can be accessed; at the end the device works. What else
- * goes wrong, the kernel says. The seed is printed; the same seed and number of
- * operations give the same sequence.
+ * is disabled no mapping can be accessed, and no export that was revoked for
+ * good; at the end the device works. What else goes wrong, the kernel says. The
+ * seed is printed; the same seed and number of operations give the same
+ * sequence.
  *
  * usage: fuzz_test [--seed N] [--operations N] BDF
  *
@@ -21,6 +22,7 @@
 #include <unistd.h>
 
 #include "access.h"
+#include "exports.h"
 
 #define MAX_MAPS	48
 #define MAX_BUFS	12
@@ -332,6 +334,83 @@ static int op_close_export(void)
 	return 0;
 }
 
+/* An export that is sure to work, for those who need one. */
+static int good_buf(void)
+{
+	struct kit_area *area = any_area();
+	int fd;
+
+	if (bufs == MAX_BUFS)
+		return buf[below(bufs)];
+	fd = kit_region_export(&dev, area->region, area->offset, 4096);
+	if (fd >= 0)
+		buf[bufs++] = fd;
+	return fd;
+}
+
+/* Beside the device's own mappings, whose rule it is under. */
+static int op_map_export(void)
+{
+	static const int prots[] = { PROT_READ | PROT_WRITE, PROT_READ, PROT_NONE };
+	u64 size = below(2) ? 4096 : odd((1 + below(4)) * 4096);
+	int fd = below(2) || !bufs ? good_buf() : buf[below(bufs)];
+	char *va;
+
+	if (size > 1UL << 38)
+		size = 4096;
+	va = (void *)syscall(__NR_mmap, 0UL, size, prots[below(ARRAY_SIZE(prots))],
+			     below(8) ? MAP_SHARED : MAP_PRIVATE, fd,
+			     below(2) ? 0 : odd(below(4) * 4096));
+	if (va == MAP_FAILED)
+		return -errno;
+	if (maps == MAX_MAPS) {
+		munmap(va, size);
+		return 0;
+	}
+	map[maps].va = va;
+	map[maps++].size = (size + 4095) & ~4095UL;
+	return 0;
+}
+
+/* Something that is no DMABUF of this device, at times. */
+static int any_buf(void)
+{
+	switch (below(12)) {
+	default:
+		return below(2) || !bufs ? good_buf() : buf[below(bufs)];
+	case 0:
+		return dev.vdev->fd;
+	case 1:
+		return iommu->iommufd;
+	case 2:
+		return odd(-1);
+	}
+}
+
+static int op_revoke(void)
+{
+	int fd = any_buf(), err;
+	char *va;
+	u32 val;
+
+	va = kit_export_map(fd, 0, 4096, PROT_READ);
+	if (va != MAP_FAILED)
+		kit_try_read(va, &val);
+	err = kit_export_revoke(&dev, fd);
+	if (va == MAP_FAILED)
+		return err;
+	/* The other rule that is checked here: what is revoked is gone. */
+	if (!err && kit_try_read(va, &val) && fd != dev.vdev->fd)
+		leaks++;
+	munmap(va, 4096);
+	return err;
+}
+
+static int op_memattr(void)
+{
+	return kit_export_memattr(&dev, any_buf(), below(4) ? below(2) : odd(1));
+}
+
 static int op_import(void)
 {
 	struct iommu_ioas_map_file file = {
@@ -444,6 +523,8 @@ static const struct {
 	{ "access", op_touch, 200 }, { "PCI_COMMAND", op_memory, 60 }, { "config", op_config, 60 },
 	{ "PMCSR", op_power, 10 }, { "low power", op_low_power, 10 }, { "reset", op_reset, 2 },
 	{ "export", op_export, 80 }, { "close of an export", op_close_export, 60 },
+	{ "mmap of an export", op_map_export, 80 }, { "REVOKE", op_revoke, 20 },
+	{ "MEMATTR", op_memattr, 20 },
 	{ "import", op_import, 40 }, { "IOAS unmap", op_unmap_all, 10 },
 	{ "read, write", op_read_write, 60 }, { "ioctl", op_ioctl, 100 }, { "fork", op_fork, 4 },
 	{ "close, open", op_reopen, 1 },

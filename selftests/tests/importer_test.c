@@ -18,6 +18,7 @@
 #include <linux/sizes.h>
 
 #include "access.h"
+#include "exports.h"
 #include "trace.h"
 #include "kselftest_harness.h"
 
@@ -225,6 +226,33 @@ TEST_F(importer, device_closes_under_the_importer)
 	memset(self->memory.vaddr, 0x55, LEN);
 	vfio_pci_driver_memcpy(self->dma, self->memory.iova, self->iova, LEN);
 	close(self->dmabuf);
+}
+
+/* The owner takes it back for good: DMA stops, and cannot be set up again. */
+TEST_F(importer, revoked_for_good_under_the_importer)
+{
+	struct iommu_ioas_unmap unmap = {
+		.size = sizeof(unmap), .ioas_id = self->iommu->ioas_id,
+		.iova = self->iova, .length = SZ_64K,
+	};
+
+	ASSERT_TRUE(dma_lands(self, 0x77));
+	ASSERT_EQ(0, kit_export_revoke(&self->dev, self->dmabuf));
+	dma_into_nothing(self, 0x78);
+	EXPECT_TRUE(bar_holds(self, 0x77)) TH_LOG("DMA landed after REVOKE");
+	ASSERT_EQ(0, kit_enter(self->path, &self->dev));
+	ASSERT_EQ(0, kit_leave(self->path, &self->dev));
+	dma_into_nothing(self, 0x79);
+	EXPECT_FALSE(bar_holds(self, 0x79)) TH_LOG("DMA landed after REVOKE");
+	ASSERT_EQ(0, ioctl(self->iommu->iommufd, IOMMU_IOAS_UNMAP, &unmap));
+	EXPECT_NE(0, map_dmabuf(self)) TH_LOG("mapped after REVOKE");
+
+	close(self->dmabuf);
+	self->dmabuf = kit_region_export(&self->dev, self->area->region,
+					 self->area->offset + self->offset, SZ_64K);
+	ASSERT_LE(0, self->dmabuf);
+	ASSERT_EQ(0, map_dmabuf(self));
+	EXPECT_TRUE(dma_lands(self, 0x7a)) TH_LOG("no DMA to the range exported anew");
 }
 
 TEST_F(importer, dmabuf_closes_under_the_importer)

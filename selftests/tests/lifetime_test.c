@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "access.h"
+#include "exports.h"
 #include "kselftest_harness.h"
 
 #define RW	(PROT_READ | PROT_WRITE)
@@ -153,6 +154,71 @@ TEST_F(lifetime, fd_passed_to_another_process)
 		SKIP(return, "no pidfd_getfd()");
 	EXPECT_EQ(0, status);
 	EXPECT_EQ(0, try_open(self, &again));
+}
+
+/*
+ * A mapping of an export, an O_PATH fd on it, the export and the device, let go
+ * in every order: the device closes with its fd, whatever else there is.
+ */
+static int close_export_in_order(struct _test_data_lifetime *self, const int *order)
+{
+	const struct kit_path *off = kit_path("memory_disable");
+	struct kit_dev again;
+	int fds[2], i, err;
+	char name[64];
+	u32 val;
+	char *va;
+
+	kit_open(&self->dev, &self->iommu);
+	self->area = kit_best_area(&self->dev);
+	fds[0] = kit_region_export(&self->dev, self->area->region, self->area->offset,
+				   KIT_PAGE_SIZE);
+	VFIO_ASSERT_GE(fds[0], 0);
+	va = kit_export_map(fds[0], 0, KIT_PAGE_SIZE, RW);
+	VFIO_ASSERT_NE((void *)va, MAP_FAILED);
+	VFIO_ASSERT_TRUE(kit_try_read(va, &val));
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fds[0]);
+	fds[1] = open(name, O_PATH | O_CLOEXEC);
+	for (i = 0, err = 0; i < 4; i++) {
+		if (order[i] == 0) {
+			close(self->dev.vdev->fd);
+			self->dev.vdev->fd = -1;
+			err = try_open(self, &again);
+		} else if (order[i] == 1) {
+			VFIO_ASSERT_EQ(kit_try_read(va, &val), self->dev.vdev->fd >= 0);
+			munmap(va, KIT_PAGE_SIZE);
+		} else {
+			close(fds[order[i] - 2]);
+		}
+		if (self->dev.vdev->fd >= 0) {
+			kit_enter(off, &self->dev);
+			kit_leave(off, &self->dev);
+		}
+	}
+	vfio_pci_device_free(self->dev.vdev);
+	self->dev.vdev = NULL;
+	return err;
+}
+
+TEST_F_TIMEOUT(lifetime, export_closed_in_every_order, 120)
+{
+	int fd = kit_region_export(&self->dev, self->area->region, self->area->offset,
+				   KIT_PAGE_SIZE);
+	int n, a, b, c;
+
+	if (fd < 0)
+		SKIP(return, "this region cannot be exported: %s", strerror(-fd));
+	close(fd);
+	kit_close(&self->dev, NULL);
+	for (n = 0; n < 64; n++) {
+		a = n / 16;
+		b = n / 4 % 4;
+		c = n % 4;
+		if (a == b || a == c || b == c)
+			continue;
+		EXPECT_EQ(0, close_export_in_order(self, (int[]){ a, b, c, 6 - a - b - c }))
+			TH_LOG("order %d%d%d: still open", a, b, c);
+	}
 }
 
 static int opath(const char *path)

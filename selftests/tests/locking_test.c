@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "access.h"
+#include "exports.h"
 #include "kselftest_harness.h"
 
 #define RW	(PROT_READ | PROT_WRITE)
@@ -275,7 +276,7 @@ TEST_F_TIMEOUT(locking, first_mmap_of_a_region_while_a_read_is_suspended, 60)
 }
 
 /* The other way to memory_lock under mmap_lock: a fault waits, and then is served. */
-TEST_F_TIMEOUT(locking, fault_while_a_read_is_suspended, 60)
+static void run_fault(struct __test_metadata *_metadata, struct _test_data_locking *self)
 {
 	u32 val;
 
@@ -295,6 +296,26 @@ TEST_F_TIMEOUT(locking, fault_while_a_read_is_suspended, 60)
 	pthread_join(self->writer, NULL);
 	pthread_join(self->faulter, NULL);
 	EXPECT_TRUE(kit_try_read(self->va, &val));
+}
+
+TEST_F_TIMEOUT(locking, fault_while_a_read_is_suspended, 60)
+{
+	run_fault(_metadata, self);
+}
+
+/* A mapping of an export waits for the same lock. */
+TEST_F_TIMEOUT(locking, fault_of_an_export_while_a_read_is_suspended, 60)
+{
+	int fd = kit_region_export(&self->dev, self->area->region, self->area->offset,
+				   KIT_PAGE_SIZE);
+
+	if (fd < 0)
+		SKIP(return, "this region cannot be exported: %s", strerror(-fd));
+	munmap(self->va, KIT_PAGE_SIZE);
+	self->va = kit_export_map(fd, 0, KIT_PAGE_SIZE, RW);
+	ASSERT_NE(MAP_FAILED, self->va);
+	run_fault(_metadata, self);
+	close(fd);
 }
 
 int main(int argc, char **argv)
