@@ -522,13 +522,15 @@ static unsigned int id_of(const char *file)
 {
 	unsigned int id = 0;
 	char path[96];
+	int found;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/%s", kit_bdf, file);
 	f = fopen(path, "r");
 	VFIO_ASSERT_NE(f, NULL);
-	VFIO_ASSERT_EQ(fscanf(f, "%x", &id), 1);
+	found = fscanf(f, "%x", &id);
 	fclose(f);
+	VFIO_ASSERT_EQ(found, 1);
 	return id;
 }
 
