@@ -15,6 +15,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <string.h>
@@ -476,6 +477,76 @@ TEST_F(memtype, of_exports)
 	}
 	if (!exports)
 		SKIP(return, "no region can be exported");
+}
+
+static int ioeventfd(struct kit_dev *dev, u64 at, u64 data, int fd)
+{
+	struct vfio_device_ioeventfd arg = {
+		.argsz = sizeof(arg),
+		.flags = VFIO_DEVICE_IOEVENTFD_64,
+		.offset = at,
+		.data = data,
+		.fd = fd,
+	};
+
+	return ioctl(dev->vdev->fd, VFIO_DEVICE_IOEVENTFD, &arg) ? -errno : 0;
+}
+
+/*
+ * read(), write() and ioeventfds go through mappings of the kernel's own, one for
+ * each piece of a BAR. Around each border they find what a mapping shows.
+ */
+TEST_F(memtype, other_ways_in)
+{
+	u64 one = 1, val[2], at, file, i, borders = 0;
+	int fd = eventfd(0, EFD_CLOEXEC), device = self->dev.vdev->fd, loops, ret;
+	struct kit_area *area = kit_best_area(&self->dev);
+	char *va;
+
+	ASSERT_LE(0, fd);
+	if (variant->entry != SZ_4K)
+		SKIP(return, "once is enough");
+	if (!area || !area->ram)
+		SKIP(return, "no BAR of memory");
+	va = map_for(&self->dev, area, variant->entry);
+	for (i = 0; i < self->nr_wc; i++) {
+		if (self->wc[i].region != area->region ||
+		    self->wc[i].offset < area->offset + sizeof(val) ||
+		    self->wc[i].offset + sizeof(val) > area->offset + area->size)
+			continue;
+		/* One word on each side */
+		at = self->wc[i].offset - area->offset - sizeof(val[0]);
+		file = area->file_offset + area->offset + at;
+		val[0] = 0x1111111100000000 + i;
+		val[1] = 0x2222222200000000 + i;
+		ASSERT_EQ(sizeof(val), pwrite(device, val, sizeof(val), file));
+		EXPECT_EQ(0, memcmp(va + at, val, sizeof(val)));
+		*(volatile u64 *)(va + at) = 0x3333333300000000;
+		*(volatile u64 *)(va + at + 8) = 0x4444444400000000;
+		__sync_synchronize();
+		ASSERT_EQ(sizeof(val), pread(device, val, sizeof(val), file));
+		EXPECT_EQ(0x3333333300000000, val[0]);
+		EXPECT_EQ(0x4444444400000000, val[1]);
+
+		ret = ioeventfd(&self->dev, file + sizeof(val[0]), 0x5555555500000000, fd);
+		/* A driver may have none for what it maps by itself */
+		if (!ret) {
+			ASSERT_EQ(sizeof(one), write(fd, &one, sizeof(one)));
+			for (loops = 0; loops < 200; loops++) {
+				if (*(volatile u64 *)(va + at + 8) == 0x5555555500000000)
+					break;
+				usleep(10000);
+			}
+			EXPECT_GT(200, loops);
+			EXPECT_EQ(0, ioeventfd(&self->dev, file + sizeof(val[0]),
+					       0x5555555500000000, -1));
+		}
+		EXPECT_EQ(-EXDEV, ioeventfd(&self->dev, file + 4, 1, fd));
+		borders++;
+	}
+	close(fd);
+	if (!borders)
+		SKIP(return, "no border between memory types");
 }
 
 #define PARAMETER	"/sys/module/vfio_pci/parameters/write_combine"
