@@ -894,6 +894,66 @@ static void contend(int cpus, double seconds)
 	fprintf(out, "\"revokes\":%u,\"revoke_ns\":%u}\n", revokes, revoke_ns[revokes / 2]);
 }
 
+/*
+ * A reset must not stall who has nothing to do with the device (rule C2): one
+ * thread resets it, one touches its BAR, and one maps and touches memory of its
+ * own. The longest time that the last one takes is the result.
+ */
+static void *map_memory(void *arg)
+{
+	u64 *longest = arg;
+	double from, took;
+	char *va;
+
+	__atomic_add_fetch(&running, 1, __ATOMIC_SEQ_CST);
+	while (!READ_ONCE(stop)) {
+		from = kit_now();
+		va = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		VFIO_ASSERT_NE((void *)va, MAP_FAILED);
+		WRITE_ONCE(*va, 1);
+		took = kit_now() - from;
+		munmap(va, PAGE);
+		if (took * 1e9 > *longest)
+			*longest = took * 1e9;
+	}
+	return NULL;
+}
+
+static void stall(double seconds)
+{
+	struct faulter faulter = { .cpu = 1 };
+	pthread_t mapper;
+	u64 longest = 0;
+	double from, to;
+	u32 resets = 0;
+
+	if (!(dev.vdev->info.flags & VFIO_DEVICE_FLAGS_RESET)) {
+		not_applicable("stall", "resets", "the device cannot be reset");
+		return;
+	}
+	stop = false;
+	running = 0;
+	pin(0);
+	faulter.va = map(va_for(0, PAGE), 0, FAULT_PAGES * BLOCK);
+	VFIO_ASSERT_EQ(pthread_create(&faulter.thread, NULL, fault, &faulter), 0);
+	VFIO_ASSERT_EQ(pthread_create(&mapper, NULL, map_memory, &longest), 0);
+	while (READ_ONCE(running) < 2)
+		sched_yield();
+	from = kit_now();
+	do {
+		VFIO_ASSERT_EQ(ioctl(dev.vdev->fd, VFIO_DEVICE_RESET), 0, "VFIO_DEVICE_RESET\n");
+		resets++;
+		to = kit_now();
+	} while (to < from + seconds);
+	WRITE_ONCE(stop, true);
+	pthread_join(faulter.thread, NULL);
+	pthread_join(mapper, NULL);
+	munmap(faulter.va, FAULT_PAGES * BLOCK);
+	put_head("stall");
+	fprintf(out, "\"cpus\":2,\"seconds\":%.3f,\"resets\":%u,\"longest_ns\":%llu}\n",
+		to - from, resets, (unsigned long long)longest);
+}
+
 /* ---- */
 
 static void say_usage(FILE *f)
@@ -983,6 +1043,8 @@ int main(int argc, char **argv)
 
 	for (i = 1; i <= cpus; i++)
 		contend(i, seconds);
+	if (cpus > 1)
+		stall(seconds);
 	if (pud) {
 		bench_fault("pud", va_for(0, SZ_1G), SZ_1G, SZ_1G);
 		bench_anywhere_faults(SZ_2M);
