@@ -613,7 +613,7 @@ static void bench_anywhere(void)
  * What a VMM does that lets other devices reach the BAR: map all of it in the
  * IOMMU, by type1. The device is closed, and is opened by its group.
  */
-static void bench_dma_map(const char *bdf)
+static void bench_dma_map(const char *bdf, struct iommu *iommu)
 {
 	struct vfio_iommu_type1_dma_map dma = {
 		.argsz = sizeof(dma),
@@ -626,7 +626,7 @@ static void bench_dma_map(const char *bdf)
 		.iova = DMA_IOVA,
 		.size = area->size,
 	};
-	struct iommu *type1;
+	struct kit_group group;
 	u64 from;
 	int i;
 
@@ -634,24 +634,29 @@ static void bench_dma_map(const char *bdf)
 		not_applicable("dma_map", "anywhere", "no writable region of 2 MiB");
 		return;
 	}
-	type1 = iommu_init(MODE_VFIO_TYPE1V2_IOMMU);
-	dev.vdev = vfio_pci_device_init(bdf, type1);
+	i = kit_group_open(&group, bdf);
+	if (i) {
+		not_applicable("dma_map", "anywhere", strerror(-i));
+		return;
+	}
+	dev.vdev = vfio_pci_device_alloc(bdf, iommu);
+	dev.vdev->fd = group.device;
 	memory_on();
 	for (i = 0; i < 4; i++) {
 		dma.vaddr = (u64)map(NULL, 0, area->size);
 		from = tsc();
-		if (ioctl(type1->container_fd, VFIO_IOMMU_MAP_DMA, &dma)) {
+		if (ioctl(group.container, VFIO_IOMMU_MAP_DMA, &dma)) {
 			not_applicable("dma_map", "anywhere", strerror(errno));
 			i = 4;
 		} else if (i) {
 			take_tsc(from, tsc());
 		}
-		ioctl(type1->container_fd, VFIO_IOMMU_UNMAP_DMA, &unmap);
+		ioctl(group.container, VFIO_IOMMU_UNMAP_DMA, &unmap);
 		munmap((void *)dma.vaddr, area->size);
 	}
 	result("dma_map", "anywhere", area->size / PAGE, "insn");
-	vfio_pci_device_cleanup(dev.vdev);
-	iommu_cleanup(type1);
+	vfio_pci_device_free(dev.vdev);
+	kit_group_close(&group);
 }
 
 /* ---- kernel memory */
@@ -1063,7 +1068,7 @@ int main(int argc, char **argv)
 	}
 	close_device();
 	if (!cpus && !pud)
-		bench_dma_map(argv[optind]);
+		bench_dma_map(argv[optind], iommu);
 
 	fclose(out);
 	f = results ? fopen(results, "we") : stdout;

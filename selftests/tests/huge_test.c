@@ -264,9 +264,8 @@ TEST_F(huge, address_as_asked_for)
 /* A device that was opened by its group has another file, but the same alignment. */
 TEST_F(huge, anywhere_by_group)
 {
-	struct vfio_pci_device *vdev;
 	char bdf[16], *va, *page;
-	struct iommu *type1;
+	struct kit_group group;
 	u64 at, pos;
 	long faults;
 	u32 val;
@@ -278,11 +277,10 @@ TEST_F(huge, anywhere_by_group)
 	strcpy(bdf, self->dev.bdf);
 	pos = self->area->file_offset + self->area->offset;
 	kit_close(&self->dev, self->iommu);
-	type1 = iommu_init(MODE_VFIO_TYPE1V2_IOMMU);
-	vdev = vfio_pci_device_init(bdf, type1);
-	page = mmap(NULL, KIT_PAGE_SIZE, RW, MAP_SHARED, vdev->fd, pos);
+	ASSERT_EQ(0, kit_group_open(&group, bdf));
+	page = mmap(NULL, KIT_PAGE_SIZE, RW, MAP_SHARED, group.device, pos);
 	EXPECT_NE(MAP_FAILED, page);
-	va = mmap(NULL, 2 * variant->entry, RW, MAP_SHARED, vdev->fd, pos);
+	va = mmap(NULL, 2 * variant->entry, RW, MAP_SHARED, group.device, pos);
 	EXPECT_NE(MAP_FAILED, va);
 	faults = kit_faults();
 	for (at = 0; at < 2 * variant->entry; at += variant->entry / 64)
@@ -290,8 +288,7 @@ TEST_F(huge, anywhere_by_group)
 	EXPECT_GE(2, kit_faults() - faults);
 	munmap(va, 2 * variant->entry);
 	munmap(page, KIT_PAGE_SIZE);
-	vfio_pci_device_cleanup(vdev);
-	iommu_cleanup(type1);
+	kit_group_close(&group);
 	ASSERT_EQ(NULL, kit_open_for(self->path, &self->dev, &self->iommu));
 }
 
