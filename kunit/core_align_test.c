@@ -45,7 +45,7 @@ struct vpk_align_case {
 	enum vpk_entry entry;
 };
 
-#define VPK_FAR	(1ULL << 45)
+#define VPK_FAR	BIT_ULL(45)
 
 static const struct vpk_align_case vpk_align_params[] = {
 	{ "one page", 0, PAGE_SIZE, U64_MAX, VPK_PTE },

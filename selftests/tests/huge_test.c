@@ -274,7 +274,7 @@ TEST_F(huge, anywhere_by_group)
 		SKIP(return, "no containers in this kernel");
 	/* A mapping keeps the device open. */
 	ASSERT_EQ(0, munmap(self->va, self->area->size));
-	strcpy(bdf, self->dev.bdf);
+	snprintf(bdf, sizeof(bdf), "%s", self->dev.bdf);
 	pos = self->area->file_offset + self->area->offset;
 	kit_close(&self->dev, self->iommu);
 	ASSERT_EQ(0, kit_group_open(&group, bdf));
