@@ -32,6 +32,8 @@
 #define MANY		4096	/* mappings that are "others" */
 #define MAX_SAMPLES	1024
 #define MAX_DMABUFS	64
+#define BLOCK		(16 * PAGE)	/* what one fault may map by single pages */
+#define DMA_IOVA	SZ_4G
 
 /* Far from what mmap() chooses by itself, and 1 GiB aligned. */
 #define FREE_VA		0x100000000000UL
@@ -298,11 +300,11 @@ static void bench_first_mmap(const char *bdf, struct iommu *iommu, int region)
 	result("mmap_first", "page", 1, "insn");
 }
 
-enum { MMAP, MUNMAP, BOTH };
+enum { MMAP, TOUCH, MUNMAP, BOTH };
 
 /*
- * Map and unmap @size at @va again and again, and time the one or the other, or
- * mmap and first access together.
+ * Map and unmap @size at @va again and again, and time one of mmap, the first
+ * access to each @step, and munmap, or the first two together.
  */
 static void mmap_loop(const char *op, const char *layout, int what, void *va, u64 size, u64 step,
 		      int rounds)
@@ -324,6 +326,8 @@ static void mmap_loop(const char *op, const char *layout, int what, void *va, u6
 			continue;
 		if (what == MMAP)
 			take_tsc(t0, t1);
+		else if (what == TOUCH)
+			take_tsc(t1, t2);
 		else if (what == MUNMAP)
 			take_tsc(t2, t3);
 		else
@@ -342,6 +346,8 @@ static void bench_mmap(void)
 	mmap_loop("mmap_touch", "page", BOTH, NULL, PAGE, PAGE, 51);
 	mmap_loop("mmap", "bar", MMAP, va_for(0, SZ_2M), size, 0, 31);
 	mmap_loop("munmap", "bar", MUNMAP, va_for(0, SZ_2M), size, 0, 31);
+	mmap_loop("touch", "4k", TOUCH, va_for(0, PAGE),
+		  size < MAX_MAPS * PAGE ? size : MAX_MAPS * PAGE, PAGE, 3);
 	mmap_loop("munmap", "bar_touched_4k", MUNMAP, va_for(0, PAGE), size, PAGE, 3);
 	if (size >= SZ_2M)
 		mmap_loop("munmap", "bar_touched_pmd", MUNMAP, va_for(0, SZ_2M), size, SZ_2M, 9);
@@ -358,19 +364,20 @@ static void bench_mmap(void)
 
 /*
  * After a revocation, so that a driver that fills page tables in mmap() is
- * measured by what its fault handler does.
+ * measured by what its fault handler does. One page of each @step is touched, and
+ * an entry of the page tables maps @entry.
  */
-static void bench_fault(const char *layout, char *va, u64 step)
+static void bench_fault(const char *layout, char *va, u64 entry, u64 step)
 {
 	u64 from, size = area->size, at;
 	long faults;
 	int n = 0;
 
-	if (size < step) {
+	if (size < entry) {
 		not_applicable("fault", layout, "the region is too small");
 		return;
 	}
-	size &= ~(step - 1);
+	size &= ~(entry - 1);
 	if (size > SZ_1G)
 		size = SZ_1G;
 	va = map(va, 0, size);
@@ -387,7 +394,7 @@ static void bench_fault(const char *layout, char *va, u64 step)
 		samples = 0;
 	}
 	faults = kit_faults();
-	touch(va + step - PAGE);
+	touch(va + entry - PAGE);
 	if (kit_faults() != faults) {
 		not_applicable("fault", layout, "the driver did not map that much at once");
 		samples = 0;
@@ -401,8 +408,9 @@ static void bench_faults(void)
 	u64 from;
 	int i;
 
-	bench_fault("4k", va_for(0, PAGE), PAGE);
-	bench_fault("pmd", va_for(0, SZ_2M), SZ_2M);
+	/* Never two pages of a block: the neighbours of the second come for free. */
+	bench_fault("4k", va_for(0, PAGE), PAGE, BLOCK);
+	bench_fault("pmd", va_for(0, SZ_2M), SZ_2M, SZ_2M);
 
 	map_pages(256);
 	memory_off();
@@ -499,25 +507,25 @@ static void bench_revoke_big(const char *layout, int n, u64 align)
 	munmap(big_va, big_size);
 }
 
-static void bench_reset(int n)
+static void bench_reset(const char *layout, int n, void (*touch_all)(void))
 {
 	int i, rounds = n > 256 ? 3 : 5;
 	u64 from, ticks;
 
 	if (!(dev.vdev->info.flags & VFIO_DEVICE_FLAGS_RESET)) {
 		if (!n)
-			not_applicable("reset", "pages_touched", "the device cannot be reset");
+			not_applicable("reset", layout, "the device cannot be reset");
 		return;
 	}
 	for (i = 0; i < rounds + 1; i++) {
-		touch_pages();
+		touch_all();
 		from = cpu();
 		VFIO_ASSERT_EQ(ioctl(dev.vdev->fd, VFIO_DEVICE_RESET), 0, "VFIO_DEVICE_RESET\n");
 		ticks = cpu() - from;
 		if (i)
 			take(ticks > cpu_overhead ? ticks - cpu_overhead : 0);
 	}
-	result("reset", "pages_touched", n, "insn");
+	result("reset", layout, n, "insn");
 }
 
 static void bench_revokes(void)
@@ -536,13 +544,119 @@ static void bench_revokes(void)
 		bench_revoke("pages_touched", n, touch_pages);
 		if (!n || n == MAX_MAPS)
 			bench_same_command(n);
-		bench_reset(n);
+		bench_reset("pages_touched", n, touch_pages);
 		unmap_pages(0);
 		if (!n)
 			continue;
 		bench_revoke_big("big_4k", n, PAGE);
 		bench_revoke_big("big_pmd", n, SZ_2M);
 	}
+}
+
+/* One page of many: what its neighbours cost who has no use for them. */
+static void bench_touch_and_revoke(void)
+{
+	u64 size = area->size < MAX_MAPS * PAGE ? area->size : MAX_MAPS * PAGE;
+	char *va = map(va_for(0, PAGE), 0, size);
+	u64 from;
+	int i;
+
+	for (i = 0; i < 12; i++) {
+		from = tsc();
+		touch(va + i * BLOCK % size);
+		memory_off();
+		if (i)
+			take_tsc(from, tsc());
+		memory_on();
+	}
+	munmap(va, size);
+	result("touch_revoke", "one_of_many", size / PAGE, "insn");
+}
+
+/* ---- the whole region, where the kernel likes it */
+
+/* How many faults it takes to touch a page of each @step. */
+static void bench_anywhere_faults(u64 step)
+{
+	u64 size = area->size < SZ_1G ? area->size : SZ_1G, at;
+	char *va = map(NULL, 0, size);
+	long faults = kit_faults();
+
+	for (at = 0; at < size; at += step)
+		touch(va + at);
+	take(kit_faults() - faults);
+	munmap(va, size);
+	result("faults", "anywhere", size / PAGE, "faults");
+}
+
+static void bench_anywhere(void)
+{
+	static const char layout[] = "anywhere";
+	u64 size = area->size;
+
+	if (size < SZ_2M) {
+		not_applicable("touch", layout, "the region is smaller than 2 MiB");
+		return;
+	}
+	mmap_loop("mmap", layout, MMAP, NULL, size, 0, 31);
+	bench_anywhere_faults(PAGE);
+	mmap_loop("touch", layout, TOUCH, NULL, size, PAGE, 3);
+	mmap_loop("munmap", layout, MUNMAP, NULL, size, PAGE, 3);
+	big_size = size;
+	big_va = map(NULL, 0, size);
+	bench_revoke(layout, size / PAGE, touch_big);
+	bench_reset(layout, size / PAGE, touch_big);
+	munmap(big_va, size);
+}
+
+/*
+ * What a VMM does that lets other devices reach the BAR: map all of it in the
+ * IOMMU, by type1. The device is closed, and is opened by its group.
+ */
+static void bench_dma_map(const char *bdf, struct iommu *iommu)
+{
+	struct vfio_iommu_type1_dma_map dma = {
+		.argsz = sizeof(dma),
+		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.iova = DMA_IOVA,
+		.size = area->size,
+	};
+	struct vfio_iommu_type1_dma_unmap unmap = {
+		.argsz = sizeof(unmap),
+		.iova = DMA_IOVA,
+		.size = area->size,
+	};
+	struct kit_group group;
+	u64 from;
+	int i;
+
+	if (area->size < SZ_2M || !area->writable) {
+		not_applicable("dma_map", "anywhere", "no writable region of 2 MiB");
+		return;
+	}
+	i = kit_group_open(&group, bdf);
+	if (i) {
+		not_applicable("dma_map", "anywhere", strerror(-i));
+		return;
+	}
+	dev.vdev = vfio_pci_device_alloc(bdf, iommu);
+	dev.vdev->fd = group.device;
+	memory_on();
+	for (i = 0; i < 4; i++) {
+		dma.vaddr = (u64)map(NULL, 0, area->size);
+		from = tsc();
+		if (ioctl(group.container, VFIO_IOMMU_MAP_DMA, &dma)) {
+			not_applicable("dma_map", "anywhere", strerror(errno));
+			i = 4;
+		} else if (i) {
+			take_tsc(from, tsc());
+		}
+		ioctl(group.container, VFIO_IOMMU_UNMAP_DMA, &unmap);
+		munmap((void *)dma.vaddr, area->size);
+	}
+	result("dma_map", "anywhere", area->size / PAGE, "insn");
+	vfio_pci_device_free(dev.vdev);
+	kit_group_close(&group);
 }
 
 /* ---- kernel memory */
@@ -690,7 +804,7 @@ static void bench_dmabufs(const char *layout, int n, bool import)
 
 /* ---- contention */
 
-#define FAULT_PAGES	64	/* of each faulting thread */
+#define FAULT_PAGES	64	/* of each faulting thread, one in each block */
 #define MAX_REVOKES	1000000
 
 struct faulter {
@@ -724,7 +838,7 @@ static void *fault(void *arg)
 	__atomic_add_fetch(&running, 1, __ATOMIC_SEQ_CST);
 	while (!READ_ONCE(stop)) {
 		for (i = 0; i < FAULT_PAGES && !READ_ONCE(stop); i++)
-			kit_try_read(f->va + i * PAGE, &val);
+			kit_try_read(f->va + i * BLOCK, &val);
 	}
 	f->faults += kit_faults();
 	return NULL;
@@ -754,8 +868,8 @@ static void contend(int cpus, double seconds)
 	pin(0);
 	for (i = 0; i < n; i++) {
 		faulters[i].cpu = cpus > 1 ? i + 1 : 0;
-		faulters[i].va = map(va_for(0, PAGE) + i * SZ_2M,
-				     i * FAULT_PAGES * PAGE % area->size, FAULT_PAGES * PAGE);
+		faulters[i].va = map(va_for(0, PAGE) + 2 * i * FAULT_PAGES * BLOCK,
+				     i * FAULT_PAGES * BLOCK % area->size, FAULT_PAGES * BLOCK);
 		VFIO_ASSERT_EQ(pthread_create(&faulters[i].thread, NULL, fault, &faulters[i]), 0);
 	}
 	while (READ_ONCE(running) < n)
@@ -776,13 +890,73 @@ static void contend(int cpus, double seconds)
 	for (i = 0; i < n; i++) {
 		pthread_join(faulters[i].thread, NULL);
 		faults += faulters[i].faults;
-		munmap(faulters[i].va, FAULT_PAGES * PAGE);
+		munmap(faulters[i].va, FAULT_PAGES * BLOCK);
 	}
 	to = kit_now() - from;
 	qsort(revoke_ns, revokes, sizeof(*revoke_ns), by_ns);
 	put_head("contention");
 	fprintf(out, "\"cpus\":%d,\"seconds\":%.3f,\"faults\":%ld,", cpus, to, faults);
 	fprintf(out, "\"revokes\":%u,\"revoke_ns\":%u}\n", revokes, revoke_ns[revokes / 2]);
+}
+
+/*
+ * A reset must not stall who has nothing to do with the device (rule C2): one
+ * thread resets it, one touches its BAR, and one maps and touches memory of its
+ * own. The longest time that the last one takes is the result.
+ */
+static void *map_memory(void *arg)
+{
+	u64 *longest = arg;
+	double from, took;
+	char *va;
+
+	__atomic_add_fetch(&running, 1, __ATOMIC_SEQ_CST);
+	while (!READ_ONCE(stop)) {
+		from = kit_now();
+		va = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		VFIO_ASSERT_NE((void *)va, MAP_FAILED);
+		WRITE_ONCE(*va, 1);
+		took = kit_now() - from;
+		munmap(va, PAGE);
+		if (took * 1e9 > *longest)
+			*longest = took * 1e9;
+	}
+	return NULL;
+}
+
+static void stall(double seconds)
+{
+	struct faulter faulter = { .cpu = 1 };
+	pthread_t mapper;
+	u64 longest = 0;
+	double from, to;
+	u32 resets = 0;
+
+	if (!(dev.vdev->info.flags & VFIO_DEVICE_FLAGS_RESET)) {
+		not_applicable("stall", "resets", "the device cannot be reset");
+		return;
+	}
+	stop = false;
+	running = 0;
+	pin(0);
+	faulter.va = map(va_for(0, PAGE), 0, FAULT_PAGES * BLOCK);
+	VFIO_ASSERT_EQ(pthread_create(&faulter.thread, NULL, fault, &faulter), 0);
+	VFIO_ASSERT_EQ(pthread_create(&mapper, NULL, map_memory, &longest), 0);
+	while (READ_ONCE(running) < 2)
+		sched_yield();
+	from = kit_now();
+	do {
+		VFIO_ASSERT_EQ(ioctl(dev.vdev->fd, VFIO_DEVICE_RESET), 0, "VFIO_DEVICE_RESET\n");
+		resets++;
+		to = kit_now();
+	} while (to < from + seconds);
+	WRITE_ONCE(stop, true);
+	pthread_join(faulter.thread, NULL);
+	pthread_join(mapper, NULL);
+	munmap(faulter.va, FAULT_PAGES * BLOCK);
+	put_head("stall");
+	fprintf(out, "\"cpus\":2,\"seconds\":%.3f,\"resets\":%u,\"longest_ns\":%llu}\n",
+		to - from, resets, (unsigned long long)longest);
 }
 
 /* ---- */
@@ -874,20 +1048,27 @@ int main(int argc, char **argv)
 
 	for (i = 1; i <= cpus; i++)
 		contend(i, seconds);
+	if (cpus > 1)
+		stall(seconds);
 	if (pud) {
-		bench_fault("pud", va_for(0, SZ_1G), SZ_1G);
+		bench_fault("pud", va_for(0, SZ_1G), SZ_1G, SZ_1G);
+		bench_anywhere_faults(SZ_2M);
 	} else if (!cpus) {
 		bench_mmap();
 		bench_faults();
 		bench_revokes();
+		bench_touch_and_revoke();
+		bench_anywhere();
 		bench_memory();
 		bench_dmabufs("exported", 0, false);
-		bench_dmabufs("exported", 1, false);
-		bench_dmabufs("exported", MAX_DMABUFS, false);
-		bench_dmabufs("imported", 1, true);
-		bench_dmabufs("imported", MAX_DMABUFS, true);
+		for (i = 1; i <= MAX_DMABUFS; i = i < 16 ? 16 : i * 4)
+			bench_dmabufs("exported", i, false);
+		for (i = 1; i <= MAX_DMABUFS; i = i < 16 ? 16 : i * 4)
+			bench_dmabufs("imported", i, true);
 	}
 	close_device();
+	if (!cpus && !pud)
+		bench_dma_map(argv[optind], iommu);
 
 	fclose(out);
 	f = results ? fopen(results, "we") : stdout;

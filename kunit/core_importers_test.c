@@ -230,6 +230,68 @@ static void importer_idle(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, event->a, 1);
 }
 
+#define VPK_LET_GO_MS	200
+
+static const unsigned int vpk_together_params[] = { 1, 16, 64 };
+
+static void vpk_together_desc(const unsigned int *nr, char *desc)
+{
+	snprintf(desc, KUNIT_PARAM_DESC_SIZE, "%u importers", *nr);
+}
+
+KUNIT_ARRAY_PARAM(vpk_together, vpk_together_params, vpk_together_desc);
+
+/*
+ * C3, C8: importers are told together and waited for together. A revocation
+ * takes as long as the slowest of them, and not the sum.
+ */
+static void importer_together(struct kunit *test)
+{
+	const unsigned int nr = *(const unsigned int *)test->param_value;
+	const struct vpk_function_config small = { .bar_size = { SZ_4K } };
+	struct vpk_host *host = vpk_host_create(test);
+	struct vpk_importer *importer;
+	const struct vpk_event *event;
+	struct vpk_function *fn, *by;
+	struct dma_buf *dmabuf;
+	unsigned int i;
+	ktime_t start;
+	s64 took;
+
+	vpk_need_importers(test);
+	fn = vpk_function_add(test, host, &vpk_full);
+	by = vpk_function_add(test, host, &small);
+	vpk_host_probe(test, host);
+	vpk_bind(test, fn, VPK_DRIVER);
+	vpk_open(test, fn);
+	for (i = 0; i < nr; i++) {
+		dmabuf = vpk_export(test, fn, 2, i * PAGE_SIZE, PAGE_SIZE);
+		importer = vpk_importer_attach(test, fn, dmabuf, by);
+		KUNIT_ASSERT_EQ(test, vpk_importer_map(importer), 0);
+		vpk_importer_slow(importer, VPK_LET_GO_MS);
+	}
+	vpk_log_clear(host);
+	/* There is no room in the log for all of them. */
+	host->log_ignore |= VPK_RELEASE;
+	start = ktime_get();
+	KUNIT_EXPECT_EQ(test, vpk_memory(fn, false), 0);
+	took = ktime_ms_delta(ktime_get(), start);
+	kunit_info(test, "%u importers that take %u ms: %lld ms", nr,
+		   VPK_LET_GO_MS, took);
+	KUNIT_EXPECT_GE(test, took, VPK_LET_GO_MS - 10);
+	if (nr > 1)
+		KUNIT_EXPECT_LT(test, took, nr * VPK_LET_GO_MS / 2);
+
+	KUNIT_ASSERT_EQ(test, host->nr_events, nr + 3);
+	KUNIT_EXPECT_EQ(test, host->log[0].type, VPK_ZAP);
+	for (i = 1; i <= nr; i++)
+		KUNIT_EXPECT_EQ(test, host->log[i].type, VPK_INVALIDATE);
+	KUNIT_EXPECT_EQ(test, host->log[nr + 1].type, VPK_REVOKE);
+	event = vpk_log_find(host, VPK_REVOKE, 0);
+	KUNIT_ASSERT_NOT_NULL(test, event);
+	KUNIT_EXPECT_EQ(test, event->b, nr);
+}
+
 /* A DMABUF exported while memory is disabled is revoked from the start. */
 static void importer_born_revoked(struct kunit *test)
 {
@@ -352,6 +414,7 @@ static struct kunit_case vpk_importers_cases[] = {
 	KUNIT_CASE(importer_reset_refused),
 	KUNIT_CASE(importer_revoked),
 	KUNIT_CASE(importer_idle),
+	KUNIT_CASE_PARAM(importer_together, vpk_together_gen_params),
 	KUNIT_CASE(importer_born_revoked),
 	KUNIT_CASE(importer_addresses),
 	KUNIT_CASE(importer_refused),

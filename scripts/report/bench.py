@@ -263,6 +263,9 @@ def rates(folder: Path, guest: str) -> dict[tuple, float]:
         out[cpus, "faults a second"] = r["faults"] / r["seconds"]
         out[cpus, "faults for each revocation"] = r["faults"] / max(r["revokes"], 1)
         out[cpus, "median time of a revocation"] = r["revoke_ns"]
+    for r in (r for r in results(folder, guest) if r.get("type") == "stall"):
+        out[r["cpus"], "resets a second, BAR touched"] = r["resets"] / r["seconds"]
+        out[r["cpus"], "longest mmap() of others meanwhile"] = r["longest_ns"]
     return out or die(f"the guest {guest} has no results")
 
 

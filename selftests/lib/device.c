@@ -367,6 +367,52 @@ void kit_dev_unmap(struct kit_dev *dev, int from, int to)
 	}
 }
 
+void kit_group_close(struct kit_group *g)
+{
+	if (g->device >= 0)
+		close(g->device);
+	if (g->group >= 0)
+		close(g->group);
+	if (g->container >= 0)
+		close(g->container);
+}
+
+int kit_group_open(struct kit_group *g, const char *bdf)
+{
+	const off_t command_offset = ((off_t)VFIO_PCI_CONFIG_REGION_INDEX << 40) + PCI_COMMAND;
+	u16 command = PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER;
+	char link[64], target[256], path[64];
+	ssize_t len;
+	int err;
+
+	*g = (struct kit_group){ -1, -1, -1 };
+	snprintf(link, sizeof(link), "/sys/bus/pci/devices/%s/iommu_group", bdf);
+	len = readlink(link, target, sizeof(target) - 1);
+	if (len < 0)
+		return -errno;
+	target[len] = 0;
+	snprintf(path, sizeof(path), "/dev/vfio/%.16s", strrchr(target, '/') + 1);
+
+	g->container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	if (g->container < 0)
+		goto err_close;
+	g->group = open(path, O_RDWR | O_CLOEXEC);
+	if (g->group < 0 || ioctl(g->group, VFIO_GROUP_SET_CONTAINER, &g->container) ||
+	    ioctl(g->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
+		goto err_close;
+	g->device = ioctl(g->group, VFIO_GROUP_GET_DEVICE_FD, bdf);
+	if (g->device < 0)
+		goto err_close;
+	if (pwrite(g->device, &command, sizeof(command), command_offset) != sizeof(command))
+		goto err_close;
+	return 0;
+
+err_close:
+	err = -errno;
+	kit_group_close(g);
+	return err;
+}
+
 /* The sampled page at @offset of @area, as others can map it that have the DMABUF. */
 static void add_exported(struct kit_dev *dev, struct kit_area *area, u64 offset)
 {

@@ -133,6 +133,18 @@ int kit_region_export(struct kit_dev *dev, u32 region, u64 offset, u64 size);
 /* A new eventfd that is signalled by the first interrupt of @index; or -errno. */
 int kit_irq_eventfd(struct kit_dev *dev, u32 index);
 
+/* A device that was opened by its group, in a container of type1. */
+struct kit_group {
+	int container, group, device;
+};
+
+/*
+ * Open @bdf and enable its memory; libvfio would map all BARs as well. Returns 0
+ * or -errno, nothing left open.
+ */
+int kit_group_open(struct kit_group *g, const char *bdf);
+void kit_group_close(struct kit_group *g);
+
 u8 kit_find_cap(struct kit_dev *dev, u8 id);
 u16 kit_find_ext_cap(struct kit_dev *dev, u16 id);
 const char *kit_page_name(const struct kit_page *page);

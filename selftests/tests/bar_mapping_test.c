@@ -452,6 +452,23 @@ TEST_F(shape, mremap_move_of_the_upper_half)
 	CHECK_REVOCATION();
 }
 
+/* Several VMAs in one call: mm has to know that MREMAP_FIXED is obeyed. */
+TEST_F(shape, mremap_move_of_several)
+{
+	char *va = kit_map(&self->dev, self->area, 0, self->area->size, RW), *to;
+	u64 size = self->area->size;
+	u32 val;
+
+	ASSERT_TRUE(kit_try_read(va + LAST, &val));
+	ASSERT_EQ(0, mprotect(va + HALF, KIT_PAGE_SIZE, PROT_READ));
+	to = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, to);
+	ASSERT_EQ(to, mremap(va, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, to));
+	watch_range(self, to, 0, size);
+	watch(self, to + HALF, HALF);
+	CHECK_REVOCATION();
+}
+
 /* Moved while it is revoked: the way back has to find it as well. */
 TEST_F(shape, mremap_move_while_revoked)
 {

@@ -78,8 +78,11 @@ FIXTURE_TEARDOWN(huge)
 	kit_close(&self->dev, self->iommu);
 }
 
-/* Read all over [0, size): the number of faults, or -1 for SIGBUS or a wrong word. */
-static long walk(struct _test_data_huge *self, char *va, u64 size, u64 step)
+/*
+ * Read all over [0, size) of a mapping of the area from @off on: the number of
+ * faults, or -1 for SIGBUS or a wrong word.
+ */
+static long walk_at(struct _test_data_huge *self, char *va, u64 off, u64 size, u64 step)
 {
 	long faults, sum = 0;
 	u64 at, val;
@@ -90,10 +93,15 @@ static long walk(struct _test_data_huge *self, char *va, u64 size, u64 step)
 		sum += faults;
 		if (at % (step * 2) == 0 &&
 		    (!kit_try_read64(va + at + KIT_PAGE_SIZE - 32, &val) ||
-		     val != kit_pattern(self->area, at)))
+		     val != kit_pattern(self->area, off + at)))
 			return -1;
 	}
 	return sum;
+}
+
+static long walk(struct _test_data_huge *self, char *va, u64 size, u64 step)
+{
+	return walk_at(self, va, 0, size, step);
 }
 
 /* The faults that it takes to touch every page of four entries. */
@@ -140,16 +148,11 @@ TEST_F(huge, zapped_and_refaulted)
 	}
 }
 
-/* 7.3's mm takes a PUD that is a leaf for a table when it splits a VMA. */
-#define WHY_NO_SPLIT	"mm of 7.3 crashes when a VMA is split inside a 1 GiB entry"
-
 TEST_F(huge, split_by_munmap)
 {
 	u64 entry = variant->entry;
 	u32 val;
 
-	if (entry == SZ_1G)
-		SKIP(return, WHY_NO_SPLIT);
 	ASSERT_LE(0, walk(self, self->va, self->area->size, entry / 2));
 	ASSERT_EQ(0, munmap(self->va + entry + KIT_PAGE_SIZE, KIT_PAGE_SIZE));
 	ASSERT_EQ(0, take_away(self, self->va, entry));
@@ -162,8 +165,6 @@ TEST_F(huge, split_by_mprotect)
 	u64 entry = variant->entry;
 	long faults;
 
-	if (entry == SZ_1G)
-		SKIP(return, WHY_NO_SPLIT);
 	ASSERT_LE(0, walk(self, self->va, self->area->size, entry / 2));
 	ASSERT_EQ(0, mprotect(self->va + entry / 2, KIT_PAGE_SIZE, PROT_READ));
 	ASSERT_EQ(0, take_away(self, self->va, entry));
@@ -198,6 +199,97 @@ TEST_F(huge, unaligned_is_by_page)
 	ASSERT_EQ(0, take_away(self, va, SZ_4M));
 	EXPECT_TRUE(kit_read_faults(va, &faults));
 	EXPECT_EQ(1, faults);
+}
+
+/* A mapping of @len bytes at @off of the area, where the kernel likes it or at @hint. */
+static char *map_anywhere(struct _test_data_huge *self, char *hint, u64 off, u64 len)
+{
+	return mmap(hint, len, RW, MAP_SHARED, self->dev.vdev->fd,
+		    self->area->file_offset + self->area->offset + off);
+}
+
+/* One page that is not aligned, so that the next mapping is not by luck. */
+static bool spoil_luck(struct _test_data_huge *self)
+{
+	return map_anywhere(self, NULL, 0, KIT_PAGE_SIZE) != MAP_FAILED;
+}
+
+/* mmap(NULL): as few entries as the region allows, before and after a revocation. */
+TEST_F(huge, anywhere)
+{
+	u64 entry = variant->entry, off, len;
+	char *va;
+	int i;
+
+	/* A 1 GiB entry has no room in the part that is for 2 MiB entries. */
+	off = entry == SZ_1G ? 0 : entry;
+	len = 2 * entry;
+	for (i = 0; i < 4; i++) {
+		ASSERT_TRUE(spoil_luck(self));
+		va = map_anywhere(self, NULL, off, len);
+		ASSERT_NE(MAP_FAILED, va);
+		EXPECT_EQ(2, faults_of_entries(self, va, entry, 2));
+		ASSERT_EQ(0, take_away(self, va, len));
+		EXPECT_EQ(2, faults_of_entries(self, va, entry, 2));
+		EXPECT_LE(0, walk_at(self, va, off, len, entry / 2));
+	}
+}
+
+/* Not a multiple of an entry, from an offset that is none: what is whole is huge. */
+TEST_F(huge, anywhere_from_an_odd_offset)
+{
+	u64 entry = variant->entry, off = entry - 3 * KIT_PAGE_SIZE;
+	char *va;
+
+	ASSERT_TRUE(spoil_luck(self));
+	va = map_anywhere(self, NULL, off, entry + 3 * KIT_PAGE_SIZE);
+	ASSERT_NE(MAP_FAILED, va);
+	EXPECT_EQ(1, faults_of_entries(self, va + 3 * KIT_PAGE_SIZE, entry, 1));
+}
+
+/* Who asks for an address gets it. */
+TEST_F(huge, address_as_asked_for)
+{
+	char *hole = mmap_reserve(2 * SZ_4M, SZ_2M, 5 * KIT_PAGE_SIZE), *va;
+
+	ASSERT_EQ(0, munmap(hole, 2 * SZ_4M));
+	va = map_anywhere(self, hole, 0, SZ_4M);
+	EXPECT_EQ(hole, va);
+	ASSERT_EQ(0, munmap(va, SZ_4M));
+	va = mmap(hole, SZ_4M, RW, MAP_SHARED | MAP_FIXED, self->dev.vdev->fd,
+		  self->area->file_offset + self->area->offset);
+	EXPECT_EQ(hole, va);
+}
+
+/* A device that was opened by its group has another file, but the same alignment. */
+TEST_F(huge, anywhere_by_group)
+{
+	char bdf[16], *va, *page;
+	struct kit_group group;
+	u64 at, pos;
+	long faults;
+	u32 val;
+
+	if (access("/dev/vfio/vfio", F_OK))
+		SKIP(return, "no containers in this kernel");
+	/* A mapping keeps the device open. */
+	ASSERT_EQ(0, munmap(self->va, self->area->size));
+	snprintf(bdf, sizeof(bdf), "%s", self->dev.bdf);
+	pos = self->area->file_offset + self->area->offset;
+	kit_close(&self->dev, self->iommu);
+	ASSERT_EQ(0, kit_group_open(&group, bdf));
+	page = mmap(NULL, KIT_PAGE_SIZE, RW, MAP_SHARED, group.device, pos);
+	EXPECT_NE(MAP_FAILED, page);
+	va = mmap(NULL, 2 * variant->entry, RW, MAP_SHARED, group.device, pos);
+	EXPECT_NE(MAP_FAILED, va);
+	faults = kit_faults();
+	for (at = 0; at < 2 * variant->entry; at += variant->entry / 64)
+		EXPECT_TRUE(kit_try_read(va + at, &val));
+	EXPECT_GE(2, kit_faults() - faults);
+	munmap(va, 2 * variant->entry);
+	munmap(page, KIT_PAGE_SIZE);
+	kit_group_close(&group);
+	ASSERT_EQ(NULL, kit_open_for(self->path, &self->dev, &self->iommu));
 }
 
 int main(int argc, char **argv)

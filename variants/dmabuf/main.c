@@ -231,6 +231,20 @@ static int dmabuf_vfio_get_dmabuf_phys(struct vfio_pci_core_device *vdev,
 	return 0;
 }
 
+/* The core chooses an address at which huge pages can map the larger range. */
+static int dmabuf_vfio_get_mmap_phys(struct vfio_pci_core_device *vdev,
+				     unsigned int region_index, u64 offset,
+				     u64 len, u64 *phys)
+{
+	struct dmabuf_vfio_device *ddev = to_dmabuf_vfio(&vdev->vdev);
+
+	if (region_index != DMABUF_VFIO_REGION)
+		return vfio_pci_core_get_mmap_phys(vdev, region_index, offset,
+						   len, phys);
+	return vfio_pci_core_ranges_phys(ddev->phys, DMABUF_VFIO_RANGES, offset,
+					 len, phys);
+}
+
 /* A region lives as long as the device is open, and its BARs are ours by then. */
 static int dmabuf_vfio_open_device(struct vfio_device *core_vdev)
 {
@@ -296,6 +310,7 @@ static const struct vfio_device_ops dmabuf_vfio_ops = {
 
 static const struct vfio_pci_device_ops dmabuf_vfio_pci_ops = {
 	.get_dmabuf_phys	= dmabuf_vfio_get_dmabuf_phys,
+	.get_mmap_phys		= dmabuf_vfio_get_mmap_phys,
 };
 
 /* Each range has to be whole pages, and inside its BAR. */

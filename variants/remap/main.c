@@ -231,6 +231,22 @@ static int remap_vfio_get_dmabuf_phys(struct vfio_pci_core_device *vdev,
 					     phys_vec, ranges, nr_ranges);
 }
 
+/*
+ * Where a mapping of the user's region begins in memory. The core chooses an
+ * address for it that lets .huge_fault install large entries.
+ */
+static int remap_vfio_get_mmap_phys(struct vfio_pci_core_device *vdev,
+				    unsigned int region_index, u64 offset,
+				    u64 len, u64 *phys)
+{
+	struct remap_vfio_device *rdev = to_remap_vfio(&vdev->vdev);
+
+	if (region_index == rdev->bar)
+		offset += rdev->offset;
+	return vfio_pci_core_get_mmap_phys(vdev, region_index, offset, len,
+					   phys);
+}
+
 /* The core's ioeventfds know the layout of the BAR only, so there are none. */
 static long remap_vfio_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
 			     unsigned long arg)
@@ -276,6 +292,7 @@ static const struct vfio_device_ops remap_vfio_ops = {
 
 static const struct vfio_pci_device_ops remap_vfio_pci_ops = {
 	.get_dmabuf_phys	= remap_vfio_get_dmabuf_phys,
+	.get_mmap_phys		= remap_vfio_get_mmap_phys,
 };
 
 static int remap_vfio_probe(struct pci_dev *pdev,
