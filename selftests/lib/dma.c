@@ -14,6 +14,9 @@
 #define DRIVER_IOVA	0x200000000ULL
 #define MEMORY_IOVA	0x300000000ULL
 
+/* How often a copy is tried that has to succeed. */
+#define TRIES		5
+
 static void map_memory(struct iommu *iommu, struct dma_region *region, u64 iova, u64 size)
 {
 	void *va = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -52,10 +55,25 @@ void kit_dma_write(struct kit_dma *dma, u64 iova, int fill)
 	vfio_pci_driver_memcpy(dma->dev, dma->memory.iova, iova, KIT_DMA_LEN);
 }
 
+static void copy(struct kit_dma *dma, u64 from, u64 to)
+{
+	int tries = TRIES;
+
+	while (tries-- && vfio_pci_driver_memcpy(dma->dev, from, to, KIT_DMA_LEN))
+		;
+}
+
+bool kit_dma_lands(struct kit_dma *dma, u64 iova, const void *va, int fill)
+{
+	memset(dma->memory.vaddr, fill, KIT_DMA_LEN);
+	copy(dma, dma->memory.iova, iova);
+	return kit_dma_landed(va, fill);
+}
+
 bool kit_dma_reads(struct kit_dma *dma, u64 iova, int fill)
 {
 	memset(dma->memory.vaddr, ~fill, KIT_DMA_LEN);
-	vfio_pci_driver_memcpy(dma->dev, iova, dma->memory.iova, KIT_DMA_LEN);
+	copy(dma, iova, dma->memory.iova);
 	return kit_dma_landed(dma->memory.vaddr, fill);
 }
 

@@ -27,6 +27,13 @@ void kit_dma_close(struct kit_dma *dma);
  */
 void kit_dma_write(struct kit_dma *dma, u64 iova, int fill);
 
+/*
+ * ... which is @va in a mapping of a BAR: do they arrive? libvfio's driver waits
+ * for 200 ms of a device that answers at once, which is too short for a guest on
+ * a busy machine; so what it gives up is tried again, a few times.
+ */
+bool kit_dma_lands(struct kit_dma *dma, u64 iova, const void *va, int fill);
+
 /* Copy KIT_DMA_LEN bytes from @iova: are they all @fill? */
 bool kit_dma_reads(struct kit_dma *dma, u64 iova, int fill);
 

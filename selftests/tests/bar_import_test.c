@@ -132,8 +132,7 @@ static void bar_close(struct bar *bar)
 /* DMA to @iova, which is @va: does it arrive? */
 static bool lands(struct bar *bar, u64 iova, const char *va, int fill)
 {
-	kit_dma_write(&bar->dma, iova, fill);
-	return kit_dma_landed(va, fill);
+	return kit_dma_lands(&bar->dma, iova, va, fill);
 }
 
 /* DMA to @iova, which must not be the BAR: what is at @va stays. */

@@ -97,8 +97,7 @@ FIXTURE_TEARDOWN(importer)
 /* DMA of @fill into the BAR: does it arrive? */
 static bool dma_lands(struct _test_data_importer *self, int fill)
 {
-	kit_dma_write(&self->dma, self->iova, fill);
-	return kit_dma_landed(self->va, fill);
+	return kit_dma_lands(&self->dma, self->iova, self->va, fill);
 }
 
 TEST_F_TIMEOUT(importer, dma_stops_and_goes_on, 120)
