@@ -57,13 +57,17 @@ static const struct dma_buf_attach_ops vpk_bar_deaf_ops = {
 	.allow_peer2peer = true,
 };
 
-static void vpk_bar_open(struct kunit *test, struct vpk_bar *bar)
+/* @ops: of the driver, if not the fixture's own */
+static void vpk_bar_open_with(struct kunit *test, struct vpk_bar *bar,
+			      const struct vfio_device_ops *ops)
 {
 	struct vm_area_struct *vma;
 
 	vpk_need_importers(test);
 	bar->host = vpk_host_create(test);
 	bar->fn = vpk_function_add(test, bar->host, &vpk_full);
+	if (ops)
+		bar->fn->driver.ops = ops;
 	bar->by = vpk_function_add(test, bar->host, &vpk_small);
 	vpk_host_probe(test, bar->host);
 	vpk_bind(test, bar->fn, VPK_DRIVER);
@@ -80,6 +84,11 @@ static void vpk_bar_open(struct kunit *test, struct vpk_bar *bar)
 	KUNIT_ASSERT_NOT_NULL(test, bar->dmabuf);
 	vpk_put_later(test, bar->dmabuf);
 	vpk_log_clear(bar->host);
+}
+
+static void vpk_bar_open(struct kunit *test, struct vpk_bar *bar)
+{
+	vpk_bar_open_with(test, bar, NULL);
 }
 
 static void vpk_bar_detach(void *data)
@@ -263,6 +272,52 @@ static void import_deaf(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, attach, ERR_PTR(-EOPNOTSUPP));
 }
 
+/* A driver that puts a page of memory between two of its BAR. */
+static struct page *vpk_bar_page;
+
+static int vpk_bar_mmap(struct vfio_device *core_vdev,
+			struct vm_area_struct *vma)
+{
+	struct vfio_pci_core_device *vdev =
+		container_of(core_vdev, struct vfio_pci_core_device, vdev);
+	const phys_addr_t start = pci_resource_start(vdev->pdev, 0);
+	const struct phys_vec phys[] = {
+		{ start, 2 * PAGE_SIZE },
+		{ page_to_phys(vpk_bar_page), PAGE_SIZE },
+		{ start + 3 * PAGE_SIZE, PAGE_SIZE },
+	};
+
+	return vfio_pci_core_mmap_ranges(vdev, vma, VFIO_PCI_BAR0_REGION_INDEX,
+					 phys, ARRAY_SIZE(phys));
+}
+
+static void vpk_bar_free_page(void *data)
+{
+	__free_page(vpk_bar_page);
+	vpk_bar_page = NULL;
+}
+
+/* Memory that is no BAR is the driver's: nobody has said that it can be shared. */
+static void import_other_memory(struct kunit *test)
+{
+	struct dma_buf_attachment *attach;
+	struct vfio_device_ops *ops;
+	struct vpk_bar bar = {};
+
+	ops = kunit_kzalloc(test, sizeof(*ops), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ops);
+	*ops = *vpk_driver_ops();
+	ops->mmap = vpk_bar_mmap;
+	vpk_bar_page = alloc_page(GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, vpk_bar_page);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, vpk_bar_free_page,
+							NULL), 0);
+	vpk_bar_open_with(test, &bar, ops);
+	attach = dma_buf_dynamic_attach(bar.dmabuf, &bar.by->pdev->dev,
+					&vpk_bar_ops, &bar);
+	KUNIT_EXPECT_PTR_EQ(test, attach, ERR_PTR(-EOPNOTSUPP));
+}
+
 /* The device closes: importers are gone, and none can come, even if it opens. */
 static void import_close(struct kunit *test)
 {
@@ -380,6 +435,7 @@ static struct kunit_case vpk_bar_import_cases[] = {
 	KUNIT_CASE(import_costs),
 	KUNIT_CASE(import_while_revoked),
 	KUNIT_CASE(import_deaf),
+	KUNIT_CASE(import_other_memory),
 	KUNIT_CASE(import_close),
 	KUNIT_CASE(import_ranges),
 	KUNIT_CASE(import_joined),
