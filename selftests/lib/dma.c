@@ -2,6 +2,7 @@
 /*
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
+#include <linux/compiler.h>
 #include <linux/sizes.h>
 #include <stdio.h>
 #include <string.h>
@@ -79,11 +80,11 @@ bool kit_dma_reads(struct kit_dma *dma, u64 iova, int fill)
 
 bool kit_dma_landed(const void *va, int fill)
 {
-	const volatile char *byte = va;
+	const char *byte = va;
 	int i;
 
 	for (i = 0; i < KIT_DMA_LEN; i++) {
-		if (byte[i] != (char)fill)
+		if (READ_ONCE(byte[i]) != (char)fill)
 			return false;
 	}
 	return true;
