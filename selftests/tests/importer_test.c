@@ -3,7 +3,8 @@
  * Importers for real: a BAR of one device, exported as a DMABUF and mapped into
  * an iommufd IOAS, and a second device (igb, with libvfio's driver) that reads
  * and writes it by DMA. While the BAR is revoked nothing may arrive, afterwards
- * it does again; the order of rule C3 is read from the tracepoints.
+ * it does again; the order of rule C3 is read from the tracepoints. For mappings
+ * that iommufd finds by their address see bar_import_test.c.
  *
  * usage: importer_test [HARNESS OPTIONS] BDF_OF_THE_IGB BDF
  *
@@ -19,20 +20,19 @@
 
 #include "access.h"
 #include "exports.h"
+#include "dma.h"
 #include "trace.h"
 #include "kselftest_harness.h"
 
 #define RW	(PROT_READ | PROT_WRITE)
-#define LEN	256
 
 static const char *dma_bdf;
 
 FIXTURE(importer) {
 	struct kit_dev dev;
 	struct iommu *iommu;
-	struct vfio_pci_device *dma;
+	struct kit_dma dma;
 	struct kit_area *area;
-	struct dma_region memory;
 	const struct kit_path *path;
 	char *va;
 	u64 iova, offset;
@@ -84,86 +84,36 @@ FIXTURE_SETUP(importer)
 	if (map_dmabuf(self))
 		SKIP(return, "IOMMU_IOAS_MAP_FILE of the DMABUF: %s", strerror(errno));
 
-	self->dma = vfio_pci_device_init(dma_bdf, self->iommu);
-	if (!self->dma->driver.ops)
-		SKIP(return, "libvfio has no driver for %s", dma_bdf);
-	self->dma->driver.region = (struct dma_region){
-		.size = SZ_2M, .iova = 0x200000000ULL,
-		.vaddr = mmap(NULL, SZ_2M, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0),
-	};
-	iommu_map(self->iommu, &self->dma->driver.region);
-	self->memory = (struct dma_region){
-		.size = SZ_64K, .iova = 0x300000000ULL,
-		.vaddr = mmap(NULL, SZ_64K, RW, MAP_SHARED | MAP_ANONYMOUS, -1, 0),
-	};
-	iommu_map(self->iommu, &self->memory);
-	vfio_pci_driver_init(self->dma);
+	why = kit_dma_open(&self->dma, dma_bdf, self->iommu);
+	if (why)
+		SKIP(return, "%s", why);
 }
 
 FIXTURE_TEARDOWN(importer)
 {
-	if (self->dma)
-		close(self->dma->fd);
+	kit_dma_close(&self->dma);
 	kit_close(&self->dev, NULL);
 }
 
-/* DMA of @LEN bytes of @fill into the BAR: did they arrive? */
+/* DMA of @fill into the BAR: does it arrive? */
 static bool dma_lands(struct _test_data_importer *self, int fill)
 {
-	char *mem = self->memory.vaddr;
-	int i;
-
-	memset(mem, fill, LEN);
-	/* Not all of what a bad transfer does is seen by the driver. */
-	vfio_pci_driver_memcpy(self->dma, self->memory.iova, self->iova, LEN);
-	for (i = 0; i < LEN; i++) {
-		if (READ_ONCE(self->va[i]) != (char)fill)
-			return false;
-	}
-	return true;
-}
-
-/* Something into the BAR while it may not be accessed: what was there stays. */
-static void dma_into_nothing(struct _test_data_importer *self, int fill)
-{
-	memset(self->memory.vaddr, fill, LEN);
-	vfio_pci_driver_memcpy(self->dma, self->memory.iova, self->iova, LEN);
-}
-
-static bool bar_holds(struct _test_data_importer *self, int fill)
-{
-	int i;
-
-	for (i = 0; i < LEN; i++) {
-		if (READ_ONCE(self->va[i]) != (char)fill)
-			return false;
-	}
-	return true;
+	return kit_dma_lands(&self->dma, self->iova, self->va, fill);
 }
 
 TEST_F_TIMEOUT(importer, dma_stops_and_goes_on, 120)
 {
 	ASSERT_TRUE(dma_lands(self, 0x11)) TH_LOG("DMA to the BAR of another device does not work");
 
+	ASSERT_EQ(0, kit_enter(self->path, &self->dev));
 	if (self->path->leave) {
-		ASSERT_EQ(0, kit_enter(self->path, &self->dev));
-		dma_into_nothing(self, 0x22);
+		kit_dma_write(&self->dma, self->iova, 0x22);
 		ASSERT_EQ(0, kit_leave(self->path, &self->dev));
-		EXPECT_TRUE(bar_holds(self, 0x11)) TH_LOG("DMA landed while the BAR was revoked");
-	} else {
-		ASSERT_EQ(0, kit_enter(self->path, &self->dev));
+		EXPECT_TRUE(kit_dma_landed(self->va, 0x11))
+			TH_LOG("DMA landed while the BAR was revoked");
 	}
-	/* iommufd does not map it again by itself: the user does. */
-	if (!dma_lands(self, 0x33)) {
-		struct iommu_ioas_unmap unmap = {
-			.size = sizeof(unmap), .ioas_id = self->iommu->ioas_id,
-			.iova = self->iova, .length = SZ_64K,
-		};
-
-		ASSERT_EQ(0, ioctl(self->iommu->iommufd, IOMMU_IOAS_UNMAP, &unmap));
-		ASSERT_EQ(0, map_dmabuf(self));
-		EXPECT_TRUE(dma_lands(self, 0x44)) TH_LOG("no DMA after the BAR came back");
-	}
+	/* iommufd maps it again by itself. */
+	EXPECT_TRUE(dma_lands(self, 0x33)) TH_LOG("no DMA after the BAR came back");
 }
 
 TEST_F_TIMEOUT(importer, order_in_the_trace, 60)
@@ -223,8 +173,7 @@ TEST_F(importer, device_closes_under_the_importer)
 	close(self->dev.vdev->fd);
 	self->dev.vdev->fd = -1;
 	EXPECT_NE(0, map_dmabuf(self));
-	memset(self->memory.vaddr, 0x55, LEN);
-	vfio_pci_driver_memcpy(self->dma, self->memory.iova, self->iova, LEN);
+	kit_dma_write(&self->dma, self->iova, 0x55);
 	close(self->dmabuf);
 }
 
