@@ -13,7 +13,7 @@
  * The registers are hidden by one function, migration_vfio_check_range(). The
  * core asks it before each mmap(), read(), write(), ioeventfd and export, so
  * .mmap and get_dmabuf_phys stay the core's, and there is nothing to opt out of
- * (rule V1 of the contract). The sample driver wrapper does the same by hand.
+ * (rule V1 of the contract). The sample wrapper does the same by hand.
  *
  * The kernel needs the kit's core patch series. Kbuild looks for the header
  * that the series adds, trace/events/vfio_pci.h.
