@@ -22,14 +22,14 @@ static void vpk_mig_put(void *data)
  * @test: the test
  * @fn: the function, open
  * @state: the new state, also one that there is not
- * @filp: where the data file goes, NULL if there is none
+ * @file: where the data file goes, NULL if there is none
  *
  * Context: the test's thread. The data file is closed when the test ends, if
  * not before by vpk_mig_close().
  * Return: 0 or -errno.
  */
 long vpk_mig_set_state(struct kunit *test, struct vpk_function *fn,
-		       enum vfio_device_mig_state state, struct file **filp)
+		       enum vfio_device_mig_state state, struct file **file)
 {
 	struct vfio_device_feature_mig_state mig = {
 		.device_state = state,
@@ -37,17 +37,17 @@ long vpk_mig_set_state(struct kunit *test, struct vpk_function *fn,
 	};
 	long ret;
 
-	*filp = NULL;
+	*file = NULL;
 	ret = vpk_feature(fn, VFIO_DEVICE_FEATURE_SET |
 			  VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE, &mig,
 			  sizeof(mig));
 	if (mig.data_fd == -1)
 		return ret;
-	*filp = fget(mig.data_fd);
+	*file = fget(mig.data_fd);
 	close_fd(mig.data_fd);
-	KUNIT_ASSERT_NOT_NULL(test, *filp);
+	KUNIT_ASSERT_NOT_NULL(test, *file);
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, vpk_mig_put,
-							*filp), 0);
+							*file), 0);
 	return ret;
 }
 
@@ -72,20 +72,20 @@ int vpk_mig_state(struct vpk_function *fn)
 /**
  * vpk_mig_read() - read() from a data file
  * @fn: a function of the host whose page of user memory is used
- * @filp: the file, from vpk_mig_set_state()
+ * @file: the file, from vpk_mig_set_state()
  * @buf: where it goes, kernel memory
  * @len: how much, a page at most
  *
  * Context: the test's thread. The device need not be open.
  * Return: bytes read or -errno.
  */
-ssize_t vpk_mig_read(struct vpk_function *fn, struct file *filp, void *buf,
+ssize_t vpk_mig_read(struct vpk_function *fn, struct file *file, void *buf,
 		     size_t len)
 {
 	ssize_t ret;
 
 	/* A stream has no position. */
-	ret = filp->f_op->read(filp, fn->host->ubuf, len, NULL);
+	ret = file->f_op->read(file, fn->host->ubuf, len, NULL);
 	if (ret > 0 && copy_from_user(buf, fn->host->ubuf, ret))
 		return -EFAULT;
 	return ret;
@@ -94,25 +94,25 @@ ssize_t vpk_mig_read(struct vpk_function *fn, struct file *filp, void *buf,
 /**
  * vpk_mig_write() - write() to a data file
  * @fn: a function of the host whose page of user memory is used
- * @filp: the file, from vpk_mig_set_state()
+ * @file: the file, from vpk_mig_set_state()
  * @buf: what to write, kernel memory
  * @len: how much, a page at most
  *
  * Context: the test's thread. The device need not be open.
  * Return: bytes written or -errno.
  */
-ssize_t vpk_mig_write(struct vpk_function *fn, struct file *filp,
+ssize_t vpk_mig_write(struct vpk_function *fn, struct file *file,
 		      const void *buf, size_t len)
 {
 	if (copy_to_user(fn->host->ubuf, buf, len))
 		return -EFAULT;
-	return filp->f_op->write(filp, fn->host->ubuf, len, NULL);
+	return file->f_op->write(file, fn->host->ubuf, len, NULL);
 }
 
 /**
  * vpk_mig_ioctl() - ioctl() on a data file
  * @fn: a function of the host whose page of user memory is used
- * @filp: the file, from vpk_mig_set_state()
+ * @file: the file, from vpk_mig_set_state()
  * @cmd: VFIO_MIG_GET_PRECOPY_INFO, or another
  * @arg: argument in kernel memory, copied to user memory and back
  * @len: its size, a page at most
@@ -120,7 +120,7 @@ ssize_t vpk_mig_write(struct vpk_function *fn, struct file *filp,
  * Context: the test's thread. The device need not be open.
  * Return: what ioctl() returns, -errno on failure.
  */
-long vpk_mig_ioctl(struct vpk_function *fn, struct file *filp,
+long vpk_mig_ioctl(struct vpk_function *fn, struct file *file,
 		   unsigned int cmd, void *arg, size_t len)
 {
 	void __user *ubuf = fn->host->ubuf;
@@ -128,7 +128,7 @@ long vpk_mig_ioctl(struct vpk_function *fn, struct file *filp,
 
 	if (copy_to_user(ubuf, arg, len))
 		return -EFAULT;
-	ret = filp->f_op->unlocked_ioctl(filp, cmd, (unsigned long)ubuf);
+	ret = file->f_op->unlocked_ioctl(file, cmd, (unsigned long)ubuf);
 	if (copy_from_user(arg, ubuf, len))
 		return -EFAULT;
 	return ret;
@@ -137,11 +137,11 @@ long vpk_mig_ioctl(struct vpk_function *fn, struct file *filp,
 /**
  * vpk_mig_close() - close a data file before the test ends
  * @test: the test
- * @filp: the file, from vpk_mig_set_state()
+ * @file: the file, from vpk_mig_set_state()
  *
  * Context: the test's thread.
  */
-void vpk_mig_close(struct kunit *test, struct file *filp)
+void vpk_mig_close(struct kunit *test, struct file *file)
 {
-	kunit_release_action(test, vpk_mig_put, filp);
+	kunit_release_action(test, vpk_mig_put, file);
 }

@@ -572,15 +572,15 @@ long vpk_ioeventfd(struct vpk_function *fn, unsigned int index, u64 off,
 
 /* migration.c: what user space does to migrate a device */
 long vpk_mig_set_state(struct kunit *test, struct vpk_function *fn,
-		       enum vfio_device_mig_state state, struct file **filp);
+		       enum vfio_device_mig_state state, struct file **file);
 int vpk_mig_state(struct vpk_function *fn);
-ssize_t vpk_mig_read(struct vpk_function *fn, struct file *filp, void *buf,
+ssize_t vpk_mig_read(struct vpk_function *fn, struct file *file, void *buf,
 		     size_t len);
-ssize_t vpk_mig_write(struct vpk_function *fn, struct file *filp,
+ssize_t vpk_mig_write(struct vpk_function *fn, struct file *file,
 		      const void *buf, size_t len);
-long vpk_mig_ioctl(struct vpk_function *fn, struct file *filp,
+long vpk_mig_ioctl(struct vpk_function *fn, struct file *file,
 		   unsigned int cmd, void *arg, size_t len);
-void vpk_mig_close(struct kunit *test, struct file *filp);
+void vpk_mig_close(struct kunit *test, struct file *file);
 
 /* paths.c: what every driver's mappings have to survive */
 const void *vpk_path_gen_params(struct kunit *test, const void *prev,

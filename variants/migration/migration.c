@@ -81,7 +81,7 @@ enum migration_vfio_phase {
 /**
  * struct migration_vfio_file - a data file, and its stream
  * @mdev: the device, with a reference: the file may outlive it
- * @filp: the file; the device has a reference while it knows the file
+ * @file: the file; the device has a reference while it knows the file
  * @phase: enum migration_vfio_phase; written with state_mutex held, and read
  *	without it
  * @wait: for a change of @phase
@@ -93,7 +93,7 @@ enum migration_vfio_phase {
  */
 struct migration_vfio_file {
 	struct migration_vfio_device *mdev;
-	struct file *filp;
+	struct file *file;
 	enum migration_vfio_phase phase;
 	wait_queue_head_t wait;
 	struct mutex lock;	/* see @lock above */
@@ -135,10 +135,10 @@ static size_t migration_vfio_available(struct migration_vfio_file *migf,
 	return migf->size;
 }
 
-static ssize_t migration_vfio_save_read(struct file *filp, char __user *buf,
+static ssize_t migration_vfio_save_read(struct file *file, char __user *buf,
 					size_t count, loff_t *ppos)
 {
-	struct migration_vfio_file *migf = filp->private_data;
+	struct migration_vfio_file *migf = file->private_data;
 	enum migration_vfio_phase phase;
 	size_t len;
 
@@ -162,13 +162,13 @@ static ssize_t migration_vfio_save_read(struct file *filp, char __user *buf,
 	return len;
 }
 
-static __poll_t migration_vfio_save_poll(struct file *filp,
+static __poll_t migration_vfio_save_poll(struct file *file,
 					 struct poll_table_struct *wait)
 {
-	struct migration_vfio_file *migf = filp->private_data;
+	struct migration_vfio_file *migf = file->private_data;
 	enum migration_vfio_phase phase;
 
-	poll_wait(filp, &migf->wait, wait);
+	poll_wait(file, &migf->wait, wait);
 
 	guard(mutex)(&migf->lock);
 	phase = migration_vfio_phase(migf);
@@ -190,10 +190,10 @@ static __poll_t migration_vfio_save_poll(struct file *filp,
  * VFIO_PRECOPY_INFO_REINIT, to say that there is initial data again. Here there
  * never is: the header does not change.
  */
-static long migration_vfio_save_ioctl(struct file *filp, unsigned int cmd,
+static long migration_vfio_save_ioctl(struct file *file, unsigned int cmd,
 				      unsigned long arg)
 {
-	struct migration_vfio_file *migf = filp->private_data;
+	struct migration_vfio_file *migf = file->private_data;
 	struct vfio_precopy_info info = {};
 	enum migration_vfio_phase phase;
 	int ret;
@@ -220,9 +220,9 @@ static long migration_vfio_save_ioctl(struct file *filp, unsigned int cmd,
 }
 
 /* The last reference is gone: the device's is dropped with the session. */
-static int migration_vfio_release_file(struct inode *inode, struct file *filp)
+static int migration_vfio_release_file(struct inode *inode, struct file *file)
 {
-	struct migration_vfio_file *migf = filp->private_data;
+	struct migration_vfio_file *migf = file->private_data;
 
 	vfio_put_device(&migf->mdev->core_device.vdev);
 	mutex_destroy(&migf->lock);
@@ -252,11 +252,11 @@ static int migration_vfio_check_header(struct migration_vfio_file *migf)
 	return 0;
 }
 
-static ssize_t migration_vfio_resume_write(struct file *filp,
+static ssize_t migration_vfio_resume_write(struct file *file,
 					   const char __user *buf,
 					   size_t count, loff_t *ppos)
 {
-	struct migration_vfio_file *migf = filp->private_data;
+	struct migration_vfio_file *migf = file->private_data;
 	int ret;
 
 	if (ppos)
@@ -306,13 +306,13 @@ migration_vfio_open_file(struct migration_vfio_device *mdev,
 		ret = -ENOMEM;
 		goto err_free;
 	}
-	migf->filp = anon_inode_getfile("migration-vfio-pci", fops, migf,
+	migf->file = anon_inode_getfile("migration-vfio-pci", fops, migf,
 					flags);
-	if (IS_ERR(migf->filp)) {
-		ret = PTR_ERR(migf->filp);
+	if (IS_ERR(migf->file)) {
+		ret = PTR_ERR(migf->file);
 		goto err_free_data;
 	}
-	stream_open(migf->filp->f_inode, migf->filp);
+	stream_open(migf->file->f_inode, migf->file);
 	mutex_init(&migf->lock);
 	init_waitqueue_head(&migf->wait);
 	/*
@@ -349,7 +349,7 @@ static struct file *migration_vfio_begin_saving(struct migration_vfio_device *md
 	migration_vfio_set_phase(migf, MIGRATION_FILE_PRE_COPY);
 
 	mdev->saving = migf;
-	return get_file(migf->filp);
+	return get_file(migf->file);
 }
 
 static struct file *
@@ -364,7 +364,7 @@ migration_vfio_begin_resuming(struct migration_vfio_device *mdev)
 
 	migration_vfio_set_phase(migf, MIGRATION_FILE_COMPLETE);
 	mdev->resuming = migf;
-	return get_file(migf->filp);
+	return get_file(migf->file);
 }
 
 /* What user space still has of the file returns errors from now on. */
@@ -376,7 +376,7 @@ static void migration_vfio_end_file(struct migration_vfio_file **migfp)
 		return;
 	migration_vfio_set_phase(migf, MIGRATION_FILE_ENDED);
 	*migfp = NULL;
-	fput(migf->filp);
+	fput(migf->file);
 }
 
 static void migration_vfio_end_files(struct migration_vfio_device *mdev)
@@ -457,7 +457,7 @@ out_unlock:
 static struct file *migration_vfio_step(struct migration_vfio_device *mdev,
 					enum vfio_device_mig_state next)
 {
-	struct file *filp;
+	struct file *file;
 	int ret;
 
 	lockdep_assert_held(&mdev->state_mutex);
@@ -498,10 +498,10 @@ static struct file *migration_vfio_step(struct migration_vfio_device *mdev,
 
 	case MIGRATION_ARC(VFIO_DEVICE_STATE_STOP,
 			   VFIO_DEVICE_STATE_STOP_COPY):
-		filp = migration_vfio_begin_saving(mdev);
-		if (!IS_ERR(filp))
+		file = migration_vfio_begin_saving(mdev);
+		if (!IS_ERR(file))
 			migration_vfio_save_state(mdev);
-		return filp;
+		return file;
 
 	case MIGRATION_ARC(VFIO_DEVICE_STATE_STOP,
 			   VFIO_DEVICE_STATE_RESUMING):
@@ -534,7 +534,7 @@ static struct file *migration_vfio_set_state_locked(struct migration_vfio_device
 {
 	struct vfio_pci_core_device *vdev = &mdev->core_device;
 	enum vfio_device_mig_state next;
-	struct file *filp = NULL;
+	struct file *file = NULL;
 	int ret;
 
 	/*
@@ -555,17 +555,17 @@ static struct file *migration_vfio_set_state_locked(struct migration_vfio_device
 					      new_state, &next);
 		if (ret)
 			return ERR_PTR(ret);
-		filp = migration_vfio_step(mdev, next);
-		if (IS_ERR(filp))
-			return filp;
+		file = migration_vfio_step(mdev, next);
+		if (IS_ERR(file))
+			return file;
 		mdev->mig_state = next;
 		/* A state with a data file is never on the way to another. */
-		if (WARN_ON(filp && next != new_state)) {
-			fput(filp);
+		if (WARN_ON(file && next != new_state)) {
+			fput(file);
 			return ERR_PTR(-EINVAL);
 		}
 	}
-	return filp;
+	return file;
 }
 
 /* memory_lock before state_mutex, see the top of this file. */
@@ -573,15 +573,15 @@ static struct file *migration_vfio_set_state(struct vfio_device *core_vdev,
 					     enum vfio_device_mig_state new_state)
 {
 	struct migration_vfio_device *mdev = to_migration_vfio(core_vdev);
-	struct file *filp;
+	struct file *file;
 
 	if (down_read_killable(&mdev->core_device.memory_lock))
 		return ERR_PTR(-EINTR);
 	mutex_lock(&mdev->state_mutex);
-	filp = migration_vfio_set_state_locked(mdev, new_state);
+	file = migration_vfio_set_state_locked(mdev, new_state);
 	mutex_unlock(&mdev->state_mutex);
 	up_read(&mdev->core_device.memory_lock);
-	return filp;
+	return file;
 }
 
 static int migration_vfio_get_state(struct vfio_device *core_vdev,

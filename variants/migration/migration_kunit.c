@@ -13,6 +13,7 @@
  */
 #include <linux/completion.h>
 #include <linux/delay.h>
+#include <linux/file.h>
 #include <linux/mman.h>
 #include <linux/poll.h>
 #include <linux/sizes.h>
@@ -154,6 +155,17 @@ static pci_ers_result_t migration_error(struct vpk_function *fn,
 	return ret;
 }
 
+/* What the PCI core does then, after it has reset the device. */
+static void migration_recover(struct vpk_function *fn)
+{
+	struct pci_driver *driver = to_pci_driver(fn->pdev->dev.driver);
+
+	device_lock(&fn->pdev->dev);
+	driver->err_handler->slot_reset(fn->pdev);
+	driver->err_handler->resume(fn->pdev);
+	device_unlock(&fn->pdev->dev);
+}
+
 static void migration_expect_state(struct kunit *test, struct vpk_function *fn,
 				   enum vfio_device_mig_state state)
 {
@@ -168,20 +180,20 @@ static struct file *migration_enter(struct kunit *test,
 				    struct vpk_function *fn,
 				    enum vfio_device_mig_state state)
 {
-	struct file *filp;
+	struct file *file;
 
 	if (state == VFIO_DEVICE_STATE_ERROR) {
 		/* No recovery follows, which would keep the device from opening. */
 		migration_error(fn, pci_channel_io_perm_failure);
 		KUNIT_EXPECT_EQ(test, vpk_mig_set_state(test, fn,
 							VFIO_DEVICE_STATE_STOP,
-							&filp), -EIO);
+							&file), -EIO);
 	} else {
-		KUNIT_ASSERT_EQ(test, vpk_mig_set_state(test, fn, state, &filp),
+		KUNIT_ASSERT_EQ(test, vpk_mig_set_state(test, fn, state, &file),
 				0);
 	}
 	migration_expect_state(test, fn, state);
-	return filp;
+	return file;
 }
 
 static void migration_expect_refused(struct kunit *test,
@@ -189,34 +201,34 @@ static void migration_expect_refused(struct kunit *test,
 				     enum vfio_device_mig_state state, long ret)
 {
 	enum vfio_device_mig_state before = vpk_mig_state(fn);
-	struct file *filp;
+	struct file *file;
 
-	KUNIT_EXPECT_EQ(test, vpk_mig_set_state(test, fn, state, &filp), ret);
-	KUNIT_EXPECT_NULL(test, filp);
+	KUNIT_EXPECT_EQ(test, vpk_mig_set_state(test, fn, state, &file), ret);
+	KUNIT_EXPECT_NULL(test, file);
 	migration_expect_state(test, fn, before);
 }
 
 /* Whatever user space does with the file, it is told that this is over. */
 static void migration_expect_ended(struct kunit *test, struct vpk_function *fn,
-				   struct file *filp)
+				   struct file *file)
 {
 	struct vfio_precopy_info info = { .argsz = sizeof(info) };
 	u8 byte = 0;
 
-	if (filp->f_mode & FMODE_WRITE) {
-		KUNIT_EXPECT_EQ(test, vpk_mig_write(fn, filp, &byte, 1),
+	if (file->f_mode & FMODE_WRITE) {
+		KUNIT_EXPECT_EQ(test, vpk_mig_write(fn, file, &byte, 1),
 				-ENODEV);
 		return;
 	}
-	KUNIT_EXPECT_EQ(test, vpk_mig_read(fn, filp, &byte, 1), -ENODEV);
-	KUNIT_EXPECT_EQ(test, vpk_mig_ioctl(fn, filp, VFIO_MIG_GET_PRECOPY_INFO,
+	KUNIT_EXPECT_EQ(test, vpk_mig_read(fn, file, &byte, 1), -ENODEV);
+	KUNIT_EXPECT_EQ(test, vpk_mig_ioctl(fn, file, VFIO_MIG_GET_PRECOPY_INFO,
 					    &info, sizeof(info)), -ENODEV);
-	KUNIT_EXPECT_TRUE(test, vfs_poll(filp, NULL) & EPOLLIN);
+	KUNIT_EXPECT_TRUE(test, vfs_poll(file, NULL) & EPOLLIN);
 }
 
 /* Reads to the end, so much at a time. */
 static u8 *migration_read(struct kunit *test, struct vpk_function *fn,
-			  struct file *filp, size_t at_a_time)
+			  struct file *file, size_t at_a_time)
 {
 	u8 *stream = kunit_kzalloc(test, STREAM + PAGE_SIZE, GFP_KERNEL);
 	size_t pos = 0;
@@ -224,7 +236,7 @@ static u8 *migration_read(struct kunit *test, struct vpk_function *fn,
 
 	KUNIT_ASSERT_NOT_NULL(test, stream);
 	do {
-		ret = vpk_mig_read(fn, filp, stream + pos, at_a_time);
+		ret = vpk_mig_read(fn, file, stream + pos, at_a_time);
 		KUNIT_ASSERT_GE(test, ret, 0);
 		pos += ret;
 	} while (ret && pos <= STREAM);
@@ -233,7 +245,7 @@ static u8 *migration_read(struct kunit *test, struct vpk_function *fn,
 }
 
 /* Returns how much was taken, or the error. */
-static ssize_t migration_write(struct vpk_function *fn, struct file *filp,
+static ssize_t migration_write(struct vpk_function *fn, struct file *file,
 			       const u8 *stream, size_t len, size_t at_a_time)
 {
 	size_t pos;
@@ -242,7 +254,7 @@ static ssize_t migration_write(struct vpk_function *fn, struct file *filp,
 		size_t some = min(len - pos, at_a_time);
 		ssize_t ret;
 
-		ret = vpk_mig_write(fn, filp, stream + pos, some);
+		ret = vpk_mig_write(fn, file, stream + pos, some);
 		if (ret != some)
 			return ret;
 	}
@@ -252,14 +264,14 @@ static ssize_t migration_write(struct vpk_function *fn, struct file *filp,
 /* The state of a device, which is STOP then. */
 static u8 *migration_save(struct kunit *test, struct vpk_function *fn)
 {
-	struct file *filp;
+	struct file *file;
 	u8 *stream;
 
-	filp = migration_enter(test, fn, VFIO_DEVICE_STATE_STOP_COPY);
-	KUNIT_ASSERT_NOT_NULL(test, filp);
-	stream = migration_read(test, fn, filp, PAGE_SIZE);
+	file = migration_enter(test, fn, VFIO_DEVICE_STATE_STOP_COPY);
+	KUNIT_ASSERT_NOT_NULL(test, file);
+	stream = migration_read(test, fn, file, PAGE_SIZE);
 	migration_enter(test, fn, VFIO_DEVICE_STATE_STOP);
-	vpk_mig_close(test, filp);
+	vpk_mig_close(test, file);
 	return stream;
 }
 
@@ -460,7 +472,7 @@ static void migration_transition(struct kunit *test)
 	long want = migration_arc_result(from, to);
 	struct vpk_function *fn = migration_open(test);
 	u8 *stream, *memory = vpk_bar_ram(test, fn, BAR);
-	struct file *before, *filp;
+	struct file *before, *file;
 	bool same_session;
 
 	stream = migration_save(test, fn);
@@ -471,10 +483,10 @@ static void migration_transition(struct kunit *test)
 						      STREAM, PAGE_SIZE),
 				STREAM);
 
-	KUNIT_EXPECT_EQ(test, vpk_mig_set_state(test, fn, to, &filp), want);
+	KUNIT_EXPECT_EQ(test, vpk_mig_set_state(test, fn, to, &file), want);
 	migration_expect_state(test, fn, want ? from : to);
 	if (want) {
-		KUNIT_EXPECT_NULL(test, filp);
+		KUNIT_EXPECT_NULL(test, file);
 		return;
 	}
 	KUNIT_EXPECT_EQ(test, *(u32 *)(memory + CTRL), migration_control(to));
@@ -487,7 +499,7 @@ static void migration_transition(struct kunit *test)
 				    (void *)migration_of(fn)->resuming);
 	else if (before)
 		migration_expect_ended(test, fn, before);
-	KUNIT_EXPECT_EQ(test, !!filp, !same_session &&
+	KUNIT_EXPECT_EQ(test, !!file, !same_session &&
 			(migration_saves(to) ||
 			 to == VFIO_DEVICE_STATE_RESUMING));
 	KUNIT_EXPECT_EQ(test, !!migration_of(fn)->saving, migration_saves(to));
@@ -530,15 +542,15 @@ static void migration_reset(struct kunit *test)
 	};
 	enum vfio_device_mig_state state = migration_number(test);
 	struct vpk_function *fn = migration_open(test);
-	struct file *filp;
+	struct file *file;
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(resets); i++) {
-		filp = migration_enter(test, fn, state);
+		file = migration_enter(test, fn, state);
 		KUNIT_EXPECT_EQ_MSG(test, resets[i](fn), 0, "reset %d", i);
 		migration_expect_state(test, fn, VFIO_DEVICE_STATE_RUNNING);
-		if (filp)
-			migration_expect_ended(test, fn, filp);
+		if (file)
+			migration_expect_ended(test, fn, file);
 		KUNIT_EXPECT_NULL(test, migration_of(fn)->saving);
 		KUNIT_EXPECT_NULL(test, migration_of(fn)->resuming);
 		vpk_expect_no_lock_held(test, fn);
@@ -553,16 +565,16 @@ static void migration_close(struct kunit *test)
 {
 	enum vfio_device_mig_state state = migration_number(test);
 	struct vpk_function *fn = migration_open(test);
-	struct file *filp = migration_enter(test, fn, state);
+	struct file *file = migration_enter(test, fn, state);
 
 	vpk_close(fn);
 	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
-	if (filp)
-		migration_expect_ended(test, fn, filp);
+	if (file)
+		migration_expect_ended(test, fn, file);
 	vpk_open(test, fn);
 	migration_expect_state(test, fn, VFIO_DEVICE_STATE_RUNNING);
-	if (filp)
-		migration_expect_ended(test, fn, filp);
+	if (file)
+		migration_expect_ended(test, fn, file);
 	migration_save(test, fn);
 }
 
@@ -570,13 +582,13 @@ static void migration_close(struct kunit *test)
 static void migration_unbind(struct kunit *test)
 {
 	struct vpk_function *fn = migration_open(test);
-	struct file *filp;
+	struct file *file;
 
-	filp = migration_enter(test, fn, VFIO_DEVICE_STATE_PRE_COPY);
+	file = migration_enter(test, fn, VFIO_DEVICE_STATE_PRE_COPY);
 	vpk_close(fn);
 	vpk_unbind(fn);
-	migration_expect_ended(test, fn, filp);
-	vpk_mig_close(test, filp);
+	migration_expect_ended(test, fn, file);
+	vpk_mig_close(test, file);
 }
 
 /* ... since it has a reference to the device, for as long as it is open. */
@@ -585,14 +597,14 @@ static void migration_file_holds_device(struct kunit *test)
 	struct vpk_function *fn = migration_open(test);
 	struct kref *kref = &fn->vdev->vdev.device.kobj.kref;
 	unsigned int before = kref_read(kref);
-	struct file *filp;
+	struct file *file;
 
-	filp = migration_enter(test, fn, VFIO_DEVICE_STATE_PRE_COPY);
+	file = migration_enter(test, fn, VFIO_DEVICE_STATE_PRE_COPY);
 	KUNIT_EXPECT_EQ(test, kref_read(kref), before + 1);
 	migration_enter(test, fn, VFIO_DEVICE_STATE_RUNNING);
 	flush_delayed_fput();
 	KUNIT_EXPECT_EQ(test, kref_read(kref), before + 1);
-	vpk_mig_close(test, filp);
+	vpk_mig_close(test, file);
 	KUNIT_EXPECT_EQ(test, kref_read(kref), before);
 }
 
@@ -606,7 +618,7 @@ static void migration_moves(struct kunit *test)
 	};
 	u8 *stream, *from, *to;
 	struct vpk_function *fn[2];
-	struct file *filp;
+	struct file *file;
 	int i;
 
 	migration_open_two(test, fn, &migration_function);
@@ -615,18 +627,18 @@ static void migration_moves(struct kunit *test)
 	to[LEN - 1] = 0x5a;
 	for (i = 0; i < ARRAY_SIZE(first); i++) {
 		migration_fill(from, i);
-		filp = migration_enter(test, fn[0], first[i]);
+		file = migration_enter(test, fn[0], first[i]);
 		/* Until it stops, the device may go on. */
 		if (first[i] != VFIO_DEVICE_STATE_STOP_COPY)
 			migration_fill(from, 100 + i);
 		KUNIT_EXPECT_NULL(test,
 				  migration_enter(test, fn[0],
 						  VFIO_DEVICE_STATE_STOP_COPY));
-		stream = migration_read(test, fn[0], filp, PAGE_SIZE);
+		stream = migration_read(test, fn[0], file, PAGE_SIZE);
 		migration_enter(test, fn[0], VFIO_DEVICE_STATE_RUNNING);
 
-		filp = migration_enter(test, fn[1], VFIO_DEVICE_STATE_RESUMING);
-		KUNIT_EXPECT_EQ(test, migration_write(fn[1], filp, stream,
+		file = migration_enter(test, fn[1], VFIO_DEVICE_STATE_RESUMING);
+		KUNIT_EXPECT_EQ(test, migration_write(fn[1], file, stream,
 						      STREAM, PAGE_SIZE),
 				STREAM);
 		KUNIT_EXPECT_NE(test, memcmp(from, to, SHOWN), 0);
@@ -647,7 +659,7 @@ static void migration_truncated(struct kunit *test)
 	};
 	struct vpk_function *fn = migration_open(test);
 	u8 *stream, *memory = vpk_bar_ram(test, fn, BAR);
-	struct file *filp;
+	struct file *file;
 	size_t len;
 	int i;
 
@@ -656,8 +668,8 @@ static void migration_truncated(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(lengths); i++) {
 		len = lengths[i];
 		migration_fill(memory, 2);
-		filp = migration_enter(test, fn, VFIO_DEVICE_STATE_RESUMING);
-		KUNIT_EXPECT_EQ(test, migration_write(fn, filp, stream, len,
+		file = migration_enter(test, fn, VFIO_DEVICE_STATE_RESUMING);
+		KUNIT_EXPECT_EQ(test, migration_write(fn, file, stream, len,
 						      PAGE_SIZE), len);
 		migration_expect_refused(test, fn, VFIO_DEVICE_STATE_STOP,
 					 -EINVAL);
@@ -665,17 +677,17 @@ static void migration_truncated(struct kunit *test)
 					 -EINVAL);
 		KUNIT_EXPECT_TRUE_MSG(test, migration_is_filled(test, memory, 2),
 				      "%zu bytes", len);
-		KUNIT_EXPECT_EQ(test, migration_write(fn, filp, stream + len,
+		KUNIT_EXPECT_EQ(test, migration_write(fn, file, stream + len,
 						      STREAM - len, PAGE_SIZE),
 				STREAM - len);
 		/* Nothing may follow. */
-		KUNIT_EXPECT_EQ(test, vpk_mig_write(fn, filp, stream, 1),
+		KUNIT_EXPECT_EQ(test, vpk_mig_write(fn, file, stream, 1),
 				-EINVAL);
-		KUNIT_EXPECT_EQ(test, vpk_mig_write(fn, filp, stream, 0), 0);
+		KUNIT_EXPECT_EQ(test, vpk_mig_write(fn, file, stream, 0), 0);
 		migration_enter(test, fn, VFIO_DEVICE_STATE_STOP);
 		KUNIT_EXPECT_TRUE_MSG(test, migration_is_filled(test, memory, 1),
 				      "%zu bytes", len);
-		migration_expect_ended(test, fn, filp);
+		migration_expect_ended(test, fn, file);
 	}
 }
 
@@ -688,7 +700,7 @@ static void migration_corrupted(struct kunit *test)
 	};
 	struct vpk_function *fn = migration_open(test);
 	u8 *stream, *memory = vpk_bar_ram(test, fn, BAR);
-	struct file *filp;
+	struct file *file;
 	ssize_t want;
 	int i;
 
@@ -696,11 +708,11 @@ static void migration_corrupted(struct kunit *test)
 	stream = migration_save(test, fn);
 	migration_fill(memory, 2);
 	for (i = 0; i < ARRAY_SIZE(places); i++) {
-		filp = migration_enter(test, fn, VFIO_DEVICE_STATE_RESUMING);
+		file = migration_enter(test, fn, VFIO_DEVICE_STATE_RESUMING);
 		stream[places[i]] ^= 0x10;
 		want = places[i] < HEADER ? -EINVAL : STREAM;
 		KUNIT_EXPECT_EQ_MSG(test,
-				    migration_write(fn, filp, stream, STREAM,
+				    migration_write(fn, file, stream, STREAM,
 						    PAGE_SIZE), want,
 				    "byte %zu", places[i]);
 		stream[places[i]] ^= 0x10;
@@ -720,19 +732,19 @@ static void migration_other_size(struct kunit *test)
 	struct vpk_function_config half = migration_function;
 	struct vpk_function *fn[2];
 	u8 header[HEADER];
-	struct file *filp;
+	struct file *file;
 	int i;
 
 	half.bar_size[BAR] = LEN / 2;
 	migration_open_two(test, fn, &half);
-	filp = migration_enter(test, fn[0], VFIO_DEVICE_STATE_PRE_COPY);
-	KUNIT_EXPECT_EQ(test, vpk_mig_read(fn[0], filp, header, PAGE_SIZE),
+	file = migration_enter(test, fn[0], VFIO_DEVICE_STATE_PRE_COPY);
+	KUNIT_EXPECT_EQ(test, vpk_mig_read(fn[0], file, header, PAGE_SIZE),
 			HEADER);
-	filp = migration_enter(test, fn[1], VFIO_DEVICE_STATE_RESUMING);
+	file = migration_enter(test, fn[1], VFIO_DEVICE_STATE_RESUMING);
 	for (i = 0; i < HEADER - 1; i++)
-		KUNIT_EXPECT_EQ(test, vpk_mig_write(fn[1], filp, header + i, 1),
+		KUNIT_EXPECT_EQ(test, vpk_mig_write(fn[1], file, header + i, 1),
 				1);
-	KUNIT_EXPECT_EQ(test, vpk_mig_write(fn[1], filp, header + i, 1),
+	KUNIT_EXPECT_EQ(test, vpk_mig_write(fn[1], file, header + i, 1),
 			-EINVAL);
 	/* The source goes on as if nothing had been. */
 	migration_enter(test, fn[0], VFIO_DEVICE_STATE_RUNNING);
@@ -744,23 +756,23 @@ static void migration_pieces(struct kunit *test)
 	const size_t sizes[] = { 1, 3, HEADER, HEADER + 1, 1000, PAGE_SIZE };
 	struct vpk_function *fn = migration_open(test);
 	u8 *stream, *again, *memory = vpk_bar_ram(test, fn, BAR);
-	struct file *filp;
+	struct file *file;
 	int i;
 
 	migration_fill(memory, 1);
 	stream = migration_save(test, fn);
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		filp = migration_enter(test, fn, VFIO_DEVICE_STATE_STOP_COPY);
-		again = migration_read(test, fn, filp, sizes[i]);
+		file = migration_enter(test, fn, VFIO_DEVICE_STATE_STOP_COPY);
+		again = migration_read(test, fn, file, sizes[i]);
 		KUNIT_EXPECT_EQ_MSG(test, memcmp(stream, again, STREAM), 0,
 				    "%zu bytes", sizes[i]);
 		/* The end stays the end. */
-		KUNIT_EXPECT_EQ(test, vpk_mig_read(fn, filp, again, 1), 0);
-		KUNIT_EXPECT_EQ(test, vfs_poll(filp, NULL) & EPOLLIN, EPOLLIN);
+		KUNIT_EXPECT_EQ(test, vpk_mig_read(fn, file, again, 1), 0);
+		KUNIT_EXPECT_EQ(test, vfs_poll(file, NULL) & EPOLLIN, EPOLLIN);
 
 		migration_fill(memory, 2);
-		filp = migration_enter(test, fn, VFIO_DEVICE_STATE_RESUMING);
-		KUNIT_EXPECT_EQ(test, migration_write(fn, filp, again, STREAM,
+		file = migration_enter(test, fn, VFIO_DEVICE_STATE_RESUMING);
+		KUNIT_EXPECT_EQ(test, migration_write(fn, file, again, STREAM,
 						      sizes[i]), STREAM);
 		migration_enter(test, fn, VFIO_DEVICE_STATE_STOP);
 		KUNIT_EXPECT_TRUE_MSG(test, migration_is_filled(test, memory, 1),
@@ -775,35 +787,35 @@ static void migration_bad_buffers(struct kunit *test)
 	void __user *nowhere = (void __user *)-PAGE_SIZE;
 	struct vpk_function *fn = migration_open(test);
 	u8 *stream = migration_save(test, fn);
-	struct file *filp;
+	struct file *file;
 	loff_t pos = 0;
 	u8 byte;
 
-	filp = migration_enter(test, fn, VFIO_DEVICE_STATE_STOP_COPY);
-	KUNIT_EXPECT_EQ(test, filp->f_op->read(filp, nowhere, 1, NULL),
+	file = migration_enter(test, fn, VFIO_DEVICE_STATE_STOP_COPY);
+	KUNIT_EXPECT_EQ(test, file->f_op->read(file, nowhere, 1, NULL),
 			-EFAULT);
-	KUNIT_EXPECT_EQ(test, filp->f_op->read(filp, fn->host->ubuf, 1, &pos),
+	KUNIT_EXPECT_EQ(test, file->f_op->read(file, fn->host->ubuf, 1, &pos),
 			-ESPIPE);
-	KUNIT_EXPECT_EQ(test, vpk_mig_read(fn, filp, &byte, 0), 0);
-	KUNIT_EXPECT_EQ(test, vpk_mig_read(fn, filp, &byte, 1), 1);
+	KUNIT_EXPECT_EQ(test, vpk_mig_read(fn, file, &byte, 0), 0);
+	KUNIT_EXPECT_EQ(test, vpk_mig_read(fn, file, &byte, 1), 1);
 	KUNIT_EXPECT_EQ(test, byte, stream[0]);
-	KUNIT_EXPECT_FALSE(test, filp->f_mode & FMODE_WRITE);
+	KUNIT_EXPECT_FALSE(test, file->f_mode & FMODE_WRITE);
 
-	filp = migration_enter(test, fn, VFIO_DEVICE_STATE_RESUMING);
-	KUNIT_EXPECT_EQ(test, filp->f_op->write(filp, nowhere, 1, NULL),
+	file = migration_enter(test, fn, VFIO_DEVICE_STATE_RESUMING);
+	KUNIT_EXPECT_EQ(test, file->f_op->write(file, nowhere, 1, NULL),
 			-EFAULT);
-	KUNIT_EXPECT_EQ(test, filp->f_op->write(filp, fn->host->ubuf, 1, &pos),
+	KUNIT_EXPECT_EQ(test, file->f_op->write(file, fn->host->ubuf, 1, &pos),
 			-ESPIPE);
-	KUNIT_EXPECT_FALSE(test, filp->f_mode & FMODE_READ);
-	KUNIT_EXPECT_EQ(test, migration_write(fn, filp, stream, STREAM,
+	KUNIT_EXPECT_FALSE(test, file->f_mode & FMODE_READ);
+	KUNIT_EXPECT_EQ(test, migration_write(fn, file, stream, STREAM,
 					      PAGE_SIZE), STREAM);
 	migration_enter(test, fn, VFIO_DEVICE_STATE_STOP);
 }
 
-static long migration_precopy_info(struct vpk_function *fn, struct file *filp,
+static long migration_precopy_info(struct vpk_function *fn, struct file *file,
 				   struct vfio_precopy_info *info)
 {
-	return vpk_mig_ioctl(fn, filp, VFIO_MIG_GET_PRECOPY_INFO, info,
+	return vpk_mig_ioctl(fn, file, VFIO_MIG_GET_PRECOPY_INFO, info,
 			     sizeof(*info));
 }
 
@@ -813,41 +825,41 @@ static void migration_pre_copy(struct kunit *test)
 	struct vfio_precopy_info info = { .argsz = sizeof(info), .flags = 7 };
 	struct vpk_function *fn = migration_open(test);
 	u8 header[HEADER];
-	struct file *filp;
+	struct file *file;
 
-	filp = migration_enter(test, fn, VFIO_DEVICE_STATE_PRE_COPY);
-	KUNIT_EXPECT_EQ(test, migration_precopy_info(fn, filp, &info), 0);
+	file = migration_enter(test, fn, VFIO_DEVICE_STATE_PRE_COPY);
+	KUNIT_EXPECT_EQ(test, migration_precopy_info(fn, file, &info), 0);
 	KUNIT_EXPECT_EQ(test, info.initial_bytes, HEADER);
 	KUNIT_EXPECT_EQ(test, info.dirty_bytes, 0);
 	/* Nobody has asked for v2: flags are left as they are. */
 	KUNIT_EXPECT_EQ(test, info.flags, 7);
-	KUNIT_EXPECT_EQ(test, vfs_poll(filp, NULL) & EPOLLIN, EPOLLIN);
+	KUNIT_EXPECT_EQ(test, vfs_poll(file, NULL) & EPOLLIN, EPOLLIN);
 
 	KUNIT_EXPECT_EQ(test, vpk_feature(fn, VFIO_DEVICE_FEATURE_SET |
 					  VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2,
 					  NULL, 0), 0);
-	KUNIT_EXPECT_EQ(test, vpk_mig_read(fn, filp, header, 5), 5);
-	KUNIT_EXPECT_EQ(test, migration_precopy_info(fn, filp, &info), 0);
+	KUNIT_EXPECT_EQ(test, vpk_mig_read(fn, file, header, 5), 5);
+	KUNIT_EXPECT_EQ(test, migration_precopy_info(fn, file, &info), 0);
 	KUNIT_EXPECT_EQ(test, info.initial_bytes, HEADER - 5);
 	KUNIT_EXPECT_EQ(test, info.flags, 0);
 
-	KUNIT_EXPECT_EQ(test, vpk_mig_read(fn, filp, header, PAGE_SIZE),
+	KUNIT_EXPECT_EQ(test, vpk_mig_read(fn, file, header, PAGE_SIZE),
 			HEADER - 5);
-	KUNIT_EXPECT_EQ(test, migration_precopy_info(fn, filp, &info), 0);
+	KUNIT_EXPECT_EQ(test, migration_precopy_info(fn, file, &info), 0);
 	KUNIT_EXPECT_EQ(test, info.initial_bytes, 0);
-	KUNIT_EXPECT_EQ(test, vpk_mig_read(fn, filp, header, 1), -ENOMSG);
-	KUNIT_EXPECT_EQ(test, vfs_poll(filp, NULL), 0);
+	KUNIT_EXPECT_EQ(test, vpk_mig_read(fn, file, header, 1), -ENOMSG);
+	KUNIT_EXPECT_EQ(test, vfs_poll(file, NULL), 0);
 
 	info.argsz = 8;
-	KUNIT_EXPECT_EQ(test, migration_precopy_info(fn, filp, &info), -EINVAL);
+	KUNIT_EXPECT_EQ(test, migration_precopy_info(fn, file, &info), -EINVAL);
 	info.argsz = sizeof(info);
-	KUNIT_EXPECT_EQ(test, vpk_mig_ioctl(fn, filp, VFIO_DEVICE_RESET, &info,
+	KUNIT_EXPECT_EQ(test, vpk_mig_ioctl(fn, file, VFIO_DEVICE_RESET, &info,
 					    sizeof(info)), -ENOTTY);
 
 	migration_enter(test, fn, VFIO_DEVICE_STATE_STOP_COPY);
-	KUNIT_EXPECT_EQ(test, migration_precopy_info(fn, filp, &info), -EINVAL);
-	KUNIT_EXPECT_EQ(test, vfs_poll(filp, NULL) & EPOLLIN, EPOLLIN);
-	KUNIT_EXPECT_EQ(test, vpk_mig_read(fn, filp, header, 1), 1);
+	KUNIT_EXPECT_EQ(test, migration_precopy_info(fn, file, &info), -EINVAL);
+	KUNIT_EXPECT_EQ(test, vfs_poll(file, NULL) & EPOLLIN, EPOLLIN);
+	KUNIT_EXPECT_EQ(test, vpk_mig_read(fn, file, header, 1), 1);
 }
 
 /**
@@ -871,7 +883,7 @@ static int migration_woken(wait_queue_entry_t *entry, unsigned int mode,
 	return 0;
 }
 
-static void migration_queue(struct file *filp, wait_queue_head_t *head,
+static void migration_queue(struct file *file, wait_queue_head_t *head,
 			    poll_table *table)
 {
 	struct migration_waiter *waiter =
@@ -890,17 +902,17 @@ static void migration_poll(struct kunit *test)
 	struct vpk_function *fn = migration_open(test);
 	struct migration_waiter waiter;
 	u8 header[HEADER];
-	struct file *filp;
+	struct file *file;
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(next); i++) {
-		filp = migration_enter(test, fn, VFIO_DEVICE_STATE_PRE_COPY);
-		KUNIT_EXPECT_EQ(test, vpk_mig_read(fn, filp, header, HEADER),
+		file = migration_enter(test, fn, VFIO_DEVICE_STATE_PRE_COPY);
+		KUNIT_EXPECT_EQ(test, vpk_mig_read(fn, file, header, HEADER),
 				HEADER);
 		waiter = (struct migration_waiter) {};
 		init_waitqueue_func_entry(&waiter.entry, migration_woken);
 		init_poll_funcptr(&waiter.table, migration_queue);
-		KUNIT_EXPECT_EQ(test, vfs_poll(filp, &waiter.table), 0);
+		KUNIT_EXPECT_EQ(test, vfs_poll(file, &waiter.table), 0);
 		KUNIT_ASSERT_NOT_NULL(test, waiter.head);
 		KUNIT_EXPECT_FALSE(test, waiter.woken);
 		migration_enter(test, fn, next[i]);
@@ -928,13 +940,13 @@ static void migration_inaccessible(struct kunit *test)
 static void migration_error_normal(struct kunit *test)
 {
 	struct vpk_function *fn = migration_open(test);
-	struct file *filp;
+	struct file *file;
 
-	filp = migration_enter(test, fn, VFIO_DEVICE_STATE_STOP_COPY);
+	file = migration_enter(test, fn, VFIO_DEVICE_STATE_STOP_COPY);
 	KUNIT_EXPECT_EQ(test, migration_error(fn, pci_channel_io_normal),
 			PCI_ERS_RESULT_CAN_RECOVER);
 	migration_expect_state(test, fn, VFIO_DEVICE_STATE_STOP_COPY);
-	migration_read(test, fn, filp, PAGE_SIZE);
+	migration_read(test, fn, file, PAGE_SIZE);
 	migration_enter(test, fn, VFIO_DEVICE_STATE_RUNNING);
 }
 
@@ -948,21 +960,24 @@ static void migration_error_fatal(struct kunit *test)
 		pci_channel_io_frozen, pci_channel_io_perm_failure,
 	};
 	struct vpk_function *fn = migration_open(test);
-	struct file *filp;
+	struct file *file;
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(errors); i++) {
-		filp = migration_enter(test, fn, VFIO_DEVICE_STATE_STOP_COPY);
+		file = migration_enter(test, fn, VFIO_DEVICE_STATE_STOP_COPY);
 		KUNIT_EXPECT_EQ(test, migration_error(fn, errors[i]),
 				errors[i] == pci_channel_io_frozen ?
 				PCI_ERS_RESULT_NEED_RESET :
 				PCI_ERS_RESULT_DISCONNECT);
-		migration_expect_ended(test, fn, filp);
+		migration_expect_ended(test, fn, file);
 		migration_expect_state(test, fn, VFIO_DEVICE_STATE_STOP_COPY);
 		KUNIT_EXPECT_EQ(test, vpk_mig_set_state(test, fn,
 							VFIO_DEVICE_STATE_STOP_COPY,
-							&filp), -EIO);
+							&file), -EIO);
 		migration_expect_state(test, fn, VFIO_DEVICE_STATE_ERROR);
+		/* The PCI core's recovery is not the user's reset. */
+		if (errors[i] == pci_channel_io_frozen)
+			migration_recover(fn);
 		migration_expect_refused(test, fn, VFIO_DEVICE_STATE_RUNNING,
 					 -EIO);
 		KUNIT_EXPECT_EQ(test, vpk_reset(fn), 0);
@@ -1175,21 +1190,21 @@ static void migration_faults(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(states); i++) {
 		failed = true;
 		for (nth = 1; failed && nth < VPK_ENOUGH; nth++) {
-			struct file *filp;
+			struct file *file;
 
 			vpk_fail_nth(nth);
-			filp = core_vdev->mig_ops->migration_set_state(core_vdev,
+			file = core_vdev->mig_ops->migration_set_state(core_vdev,
 								       states[i]);
 			failed = vpk_failed();
 			vpk_expect_no_lock_held(test, fn);
-			if (IS_ERR(filp)) {
+			if (IS_ERR(file)) {
 				failures++;
-				KUNIT_EXPECT_EQ(test, PTR_ERR(filp), -ENOMEM);
+				KUNIT_EXPECT_EQ(test, PTR_ERR(file), -ENOMEM);
 				migration_expect_state(test, fn,
 						       VFIO_DEVICE_STATE_STOP);
 				continue;
 			}
-			__fput_sync(filp);
+			__fput_sync(file);
 			KUNIT_EXPECT_EQ(test, vpk_reset(fn), 0);
 			flush_delayed_fput();
 			KUNIT_EXPECT_EQ(test, refs,
