@@ -49,7 +49,7 @@ FIXTURE(migration) {
 /* A feature of @dev with @len bytes of data: 0 or -errno. */
 static int feature(struct kit_dev *dev, u32 flags, void *data, size_t len)
 {
-	char buf[sizeof(struct vfio_device_feature) + 64] __attribute__((aligned(8))) = {};
+	u64 buf[16] = {};
 	struct vfio_device_feature *arg = (void *)buf;
 	int ret;
 
@@ -126,7 +126,8 @@ FIXTURE_SETUP(migration)
 	struct vfio_device_feature_migration mig = {};
 	int err;
 
-	self->uffd = self->file = -1;
+	self->uffd = -1;
+	self->file = -1;
 	kit_open(&self->from, &self->iommu);
 	if (feature(&self->from, VFIO_DEVICE_FEATURE_GET | VFIO_DEVICE_FEATURE_MIGRATION, &mig,
 		    sizeof(mig)))
@@ -370,7 +371,8 @@ static void suspended(struct __test_metadata *_metadata, struct _test_data_migra
 
 	for (i = 0; i < ARRAY_SIZE(resets); i++) {
 		ASSERT_EQ(0, watch_buf(self)) TH_LOG("no userfaultfd");
-		self->done = self->stop = false;
+		self->done = false;
+		self->stop = false;
 		ASSERT_EQ(0, set_state(&self->from, state, &self->file));
 		ASSERT_EQ(0, pthread_create(&self->thread, NULL, copy, self));
 		ASSERT_TRUE(fault_arrived(self));

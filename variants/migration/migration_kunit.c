@@ -14,6 +14,7 @@
 #include <linux/completion.h>
 #include <linux/delay.h>
 #include <linux/file.h>
+#include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/poll.h>
 #include <linux/sizes.h>
@@ -507,13 +508,27 @@ static void migration_transition(struct kunit *test)
 			to == VFIO_DEVICE_STATE_RESUMING);
 }
 
-/* A state that there is not, or of an argument that is too short. */
+/* A state that there is not. */
 static void migration_no_such_state(struct kunit *test)
 {
 	struct vpk_function *fn = migration_open(test);
 
 	migration_expect_refused(test, fn, NR_STATES, -EINVAL);
 	migration_expect_refused(test, fn, U32_MAX, -EINVAL);
+}
+
+/* An arc that the driver does not know changes nothing. */
+static void migration_no_such_arc(struct kunit *test)
+{
+	struct vpk_function *fn = migration_open(test);
+
+	/* VFIO goes from RUNNING to STOP at once, if there is no P2P. */
+	fn->vdev->vdev.migration_flags &= ~VFIO_MIGRATION_P2P;
+	kunit_warning_suppress(test) {
+		migration_expect_refused(test, fn, VFIO_DEVICE_STATE_STOP,
+					 -EINVAL);
+	}
+	fn->vdev->vdev.migration_flags |= VFIO_MIGRATION_P2P;
 }
 
 /* How a device can be reset while its user does not look. */
@@ -860,6 +875,31 @@ static void migration_pre_copy(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, migration_precopy_info(fn, file, &info), -EINVAL);
 	KUNIT_EXPECT_EQ(test, vfs_poll(file, NULL) & EPOLLIN, EPOLLIN);
 	KUNIT_EXPECT_EQ(test, vpk_mig_read(fn, file, header, 1), 1);
+}
+
+/* What is known of PRE_COPY goes to user memory, if that takes it. */
+static void migration_pre_copy_read_only(struct kunit *test)
+{
+	struct vfio_precopy_info info = { .argsz = sizeof(info) };
+	struct vpk_function *fn = migration_open(test);
+	struct file *file;
+	unsigned long addr;
+
+	addr = kunit_vm_mmap(test, NULL, 0, PAGE_SIZE, PROT_READ,
+			     MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(addr));
+	/* As a debugger does it. */
+	KUNIT_ASSERT_EQ(test, access_remote_vm(current->mm, addr, &info,
+					       sizeof(info),
+					       FOLL_WRITE | FOLL_FORCE),
+			sizeof(info));
+	file = migration_enter(test, fn, VFIO_DEVICE_STATE_PRE_COPY);
+	KUNIT_EXPECT_EQ(test, file->f_op->unlocked_ioctl(file,
+							 VFIO_MIG_GET_PRECOPY_INFO,
+							 addr), -EFAULT);
+	KUNIT_EXPECT_EQ(test, file->f_op->unlocked_ioctl(file,
+							 VFIO_MIG_GET_PRECOPY_INFO,
+							 0), -EFAULT);
 }
 
 /**
@@ -1231,6 +1271,7 @@ VPK_VARIANT_CASES(migration_cases,
 		  KUNIT_CASE(migration_features),
 		  KUNIT_CASE_PARAM(migration_transition, migration_gen_arcs),
 		  KUNIT_CASE(migration_no_such_state),
+		  KUNIT_CASE(migration_no_such_arc),
 		  KUNIT_CASE_PARAM(migration_reset, migration_gen_states),
 		  KUNIT_CASE_PARAM(migration_close, migration_gen_states),
 		  KUNIT_CASE(migration_unbind),
@@ -1242,6 +1283,7 @@ VPK_VARIANT_CASES(migration_cases,
 		  KUNIT_CASE(migration_pieces),
 		  KUNIT_CASE(migration_bad_buffers),
 		  KUNIT_CASE(migration_pre_copy),
+		  KUNIT_CASE(migration_pre_copy_read_only),
 		  KUNIT_CASE(migration_poll),
 		  KUNIT_CASE(migration_inaccessible),
 		  KUNIT_CASE(migration_error_normal),
