@@ -387,10 +387,8 @@ static void suspended(struct __test_metadata *_metadata, struct _test_data_migra
 		ASSERT_TRUE(wait_for(&self->done, 10));
 		pthread_join(self->thread, NULL);
 		pthread_join(reset, NULL);
-		if (state == VFIO_DEVICE_STATE_RESUMING)
-			EXPECT_EQ(-1, write(self->file, &byte, 1));
-		else
-			EXPECT_EQ(-1, read(self->file, &byte, 1));
+		EXPECT_EQ(-1, state == VFIO_DEVICE_STATE_RESUMING ?
+			      write(self->file, &byte, 1) : read(self->file, &byte, 1));
 		EXPECT_EQ(ENODEV, errno);
 		close(self->file);
 		close(self->uffd);
