@@ -12,6 +12,7 @@
  * resets and broken streams fit any driver that migrates its device.
  */
 #include <linux/completion.h>
+#include <linux/crc32.h>
 #include <linux/delay.h>
 #include <linux/file.h>
 #include <linux/mm.h>
@@ -706,6 +707,32 @@ static void migration_truncated(struct kunit *test)
 	}
 }
 
+/* ... also if all that is missing are zeros, which the checksum cannot tell. */
+static void migration_truncated_zero(struct kunit *test)
+{
+	struct vpk_function *fn = migration_open(test);
+	u8 *stream, *memory = vpk_bar_ram(test, fn, BAR);
+	struct file *file;
+	u32 crc, last = 0;
+
+	/* The last word of the state is free: find one for such a checksum. */
+	stream = migration_save(test, fn);
+	crc = crc32_le(~0, stream, HEADER + SHOWN - sizeof(last));
+	while (crc32_le(crc, (u8 *)&last, sizeof(last)) >> 24)
+		last++;
+	memcpy(memory + SHOWN - sizeof(last), &last, sizeof(last));
+	stream = migration_save(test, fn);
+	KUNIT_ASSERT_EQ(test, stream[STREAM - 1], 0);
+
+	file = migration_enter(test, fn, VFIO_DEVICE_STATE_RESUMING);
+	KUNIT_EXPECT_EQ(test, migration_write(fn, file, stream, STREAM - 1,
+					      PAGE_SIZE), STREAM - 1);
+	migration_expect_refused(test, fn, VFIO_DEVICE_STATE_STOP, -EINVAL);
+	KUNIT_EXPECT_EQ(test, vpk_mig_write(fn, file, stream + STREAM - 1, 1),
+			1);
+	migration_enter(test, fn, VFIO_DEVICE_STATE_STOP);
+}
+
 /* What is wrong in the header is found at once, the rest before it is used. */
 static void migration_corrupted(struct kunit *test)
 {
@@ -1278,6 +1305,7 @@ VPK_VARIANT_CASES(migration_cases,
 		  KUNIT_CASE(migration_file_holds_device),
 		  KUNIT_CASE(migration_moves),
 		  KUNIT_CASE(migration_truncated),
+		  KUNIT_CASE(migration_truncated_zero),
 		  KUNIT_CASE(migration_corrupted),
 		  KUNIT_CASE(migration_other_size),
 		  KUNIT_CASE(migration_pieces),
