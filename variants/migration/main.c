@@ -153,7 +153,7 @@ static int migration_vfio_open_device(struct vfio_device *core_vdev)
 			ret = PTR_ERR(io);
 			goto err_disable;
 		}
-		/* The core has reset the device. */
+		/* The core has reset the device, if it can be reset. */
 		migration_vfio_start(mdev);
 	}
 	vfio_pci_core_finish_enable(vdev);

@@ -594,6 +594,23 @@ static void migration_close(struct kunit *test)
 	migration_save(test, fn);
 }
 
+/* A device that nothing resets when it is opened is RUNNING then as well. */
+static void migration_open_without_reset(struct kunit *test)
+{
+	struct vpk_function *fn;
+	int i;
+
+	fn = vpk_faults_function(test, &migration_function);
+	vpk_bind(test, fn, DRIVER);
+	for (i = 0; i < 2; i++) {
+		vpk_open(test, fn);
+		migration_expect_state(test, fn, VFIO_DEVICE_STATE_RUNNING);
+		migration_enter(test, fn, VFIO_DEVICE_STATE_STOP);
+		vpk_close(fn);
+		KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
+	}
+}
+
 /* A data file outlives the driver's hold of the device. */
 static void migration_unbind(struct kunit *test)
 {
@@ -1301,6 +1318,7 @@ VPK_VARIANT_CASES(migration_cases,
 		  KUNIT_CASE(migration_no_such_arc),
 		  KUNIT_CASE_PARAM(migration_reset, migration_gen_states),
 		  KUNIT_CASE_PARAM(migration_close, migration_gen_states),
+		  KUNIT_CASE(migration_open_without_reset),
 		  KUNIT_CASE(migration_unbind),
 		  KUNIT_CASE(migration_file_holds_device),
 		  KUNIT_CASE(migration_moves),
