@@ -426,7 +426,8 @@ static void *migrate_into_the_bar(void *arg)
 	int file;
 
 	while (!READ_ONCE(self->stop)) {
-		if (!set_state(&self->from, VFIO_DEVICE_STATE_STOP_COPY, &file)) {
+		/* Without a file if it did not go back to RUNNING the last time. */
+		if (!set_state(&self->from, VFIO_DEVICE_STATE_STOP_COPY, &file) && file >= 0) {
 			while ((ret = read(file, self->from_va, self->area->size)) > 0)
 				self->count++;
 			/* The reset has come first, or the mapping was revoked. */
