@@ -14,9 +14,40 @@
 /* Out of the way of UML's own window below 4 GiB. */
 #define VPK_WINDOW	0x800000000ULL
 
+/**
+ * struct vpk_ram - a BAR that is memory, see vpk_bar_ram()
+ * @start: where the BAR is
+ * @len: size of the BAR
+ * @memory: what it is, NULL for an entry that is free
+ */
+struct vpk_ram {
+	unsigned long start;
+	unsigned long len;
+	u8 *memory;
+};
+
+static struct vpk_ram vpk_rams[VPK_MAX_FUNCTIONS];
+
+static u8 *vpk_ram_at(unsigned long addr)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(vpk_rams); i++) {
+		if (vpk_rams[i].memory && addr >= vpk_rams[i].start &&
+		    addr - vpk_rams[i].start < vpk_rams[i].len)
+			return vpk_rams[i].memory + addr - vpk_rams[i].start;
+	}
+	return NULL;
+}
+
 static unsigned long vpk_iomem_read(void *priv, unsigned int offset, int size)
 {
-	return 0;
+	u8 *at = vpk_ram_at((unsigned long)priv + offset);
+	unsigned long val = 0;
+
+	if (at)
+		memcpy(&val, at, size);
+	return val;
 }
 
 /* What was written last: it is all that a test wants to know. */
@@ -26,6 +57,10 @@ static u32 vpk_last_val;
 static void vpk_iomem_write(void *priv, unsigned int offset, int size,
 			    unsigned long val)
 {
+	u8 *at = vpk_ram_at((unsigned long)priv + offset);
+
+	if (at)
+		memcpy(at, &val, size);
 	WRITE_ONCE(vpk_last_val, val);
 	/* Pairs with the load in vpk_bar_written() */
 	smp_store_release(&vpk_last_addr, (unsigned long)priv + offset);
@@ -133,6 +168,45 @@ bool vpk_bar_written(struct vpk_function *fn, unsigned int bar, u64 off,
 	WRITE_ONCE(vpk_last_addr, 0);
 	return addr == pci_resource_start(fn->pdev, bar) + off &&
 	       READ_ONCE(vpk_last_val) == val;
+}
+
+static void vpk_bar_ram_end(void *data)
+{
+	struct vpk_ram *ram = data;
+
+	ram->memory = NULL;
+}
+
+/**
+ * vpk_bar_ram() - have memory behind a BAR
+ * @test: the test
+ * @fn: the function, open
+ * @bar: the BAR
+ *
+ * For a driver that accesses the device itself: it reads and writes the memory,
+ * and so does user space by read() and write(). User mappings do not.
+ *
+ * Context: the test's thread, once for each BAR. The device must stay open for
+ * the rest of the test: on other architectures than UML, the memory takes the
+ * place of the kernel's mapping of the BAR, which close() removes.
+ * Return: the memory, zeroed, as long as the BAR.
+ */
+u8 *vpk_bar_ram(struct kunit *test, struct vpk_function *fn, unsigned int bar)
+{
+	struct vpk_ram *ram = vpk_rams;
+	u8 *memory;
+
+	while (ram < vpk_rams + ARRAY_SIZE(vpk_rams) && ram->memory)
+		ram++;
+	KUNIT_ASSERT_TRUE(test, ram < vpk_rams + ARRAY_SIZE(vpk_rams));
+	ram->start = pci_resource_start(fn->pdev, bar);
+	ram->len = pci_resource_len(fn->pdev, bar);
+	memory = kunit_kzalloc(test, ram->len, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, memory);
+	ram->memory = memory;
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, vpk_bar_ram_end,
+							ram), 0);
+	return memory;
 }
 
 /**

@@ -253,6 +253,23 @@ static void map_other_thread(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, vpk_log_find(host, VPK_SIGBUS, 0));
 }
 
+/* A BAR with memory behind it keeps what is written to it, and only that BAR. */
+static void bar_ram(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	u8 *memory = vpk_bar_ram(test, fn, 2);
+	u64 val = 0x0123456789abcdef;
+	u64 got = 0;
+
+	KUNIT_EXPECT_EQ(test, vpk_region_write(fn, 2, SZ_2M - 8, &val, 8), 8);
+	KUNIT_EXPECT_EQ(test, memcmp(memory + SZ_2M - 8, &val, 8), 0);
+	memory[3] = 0x5a;
+	KUNIT_EXPECT_EQ(test, vpk_region_read(fn, 2, 0, &got, 4), 4);
+	KUNIT_EXPECT_EQ(test, got, 0x5a000000);
+	KUNIT_EXPECT_EQ(test, vpk_region_write(fn, 0, 0, &val, 8), 8);
+	KUNIT_EXPECT_EQ(test, memory[0], 0);
+}
+
 static struct kunit_case vpk_fixture_cases[] = {
 	KUNIT_CASE(bar_sizing),
 	KUNIT_CASE(capabilities),
@@ -265,6 +282,7 @@ static struct kunit_case vpk_fixture_cases[] = {
 	KUNIT_CASE(bind_unknown),
 	KUNIT_CASE(map_and_touch),
 	KUNIT_CASE(map_other_thread),
+	KUNIT_CASE(bar_ram),
 	{}
 };
 

@@ -387,7 +387,8 @@ struct vpk_path {
  * @by_hand: the driver maps @region by PFN and keeps zap_bars_on_revoke (V3);
  *	otherwise a DMABUF backs each mapping, and the driver clears it (V2, V5)
  * @other: a BAR that the driver leaves to the core
- * @ioeventfd: what VFIO_DEVICE_IOEVENTFD returns for @region
+ * @ioeventfd: what VFIO_DEVICE_IOEVENTFD returns behind @size in @region
+ * @ioeventfds_within: and the driver offers ioeventfds before that
  * @strangers: functions that the driver refuses, beside one that it does not
  *	know at all
  * @nr_strangers: how many
@@ -401,6 +402,7 @@ struct vpk_variant {
 	bool by_hand;
 	unsigned int other;
 	long ioeventfd;
+	bool ioeventfds_within;
 	const struct vpk_function_config *strangers;
 	unsigned int nr_strangers;
 };
@@ -592,7 +594,8 @@ long vpk_revoke_export(struct vpk_function *fn, struct dma_buf *dmabuf);
 long vpk_export_memattr(struct vpk_function *fn, struct dma_buf *dmabuf,
 			u32 memattr);
 
-/* bar_writes.c, arch_um.c: what ioeventfds write to a BAR */
+/* bar_writes.c, arch_um.c: what is behind a BAR */
+u8 *vpk_bar_ram(struct kunit *test, struct vpk_function *fn, unsigned int bar);
 void vpk_bar_watch(struct kunit *test, struct vpk_function *fn,
 		   unsigned int bar);
 void vpk_bar_watched(struct vpk_function *fn, unsigned int bar);
@@ -606,6 +609,18 @@ int vpk_eventfd_lend(struct vpk_eventfd *eventfd);
 void vpk_eventfd_signal(struct vpk_eventfd *eventfd);
 long vpk_ioeventfd(struct vpk_function *fn, unsigned int index, u64 off,
 		   u32 val, struct vpk_eventfd *eventfd);
+
+/* migration.c: what user space does to migrate a device */
+long vpk_mig_set_state(struct kunit *test, struct vpk_function *fn,
+		       enum vfio_device_mig_state state, struct file **file);
+int vpk_mig_state(struct vpk_function *fn);
+ssize_t vpk_mig_read(struct vpk_function *fn, struct file *file, void *buf,
+		     size_t len);
+ssize_t vpk_mig_write(struct vpk_function *fn, struct file *file,
+		      const void *buf, size_t len);
+long vpk_mig_ioctl(struct vpk_function *fn, struct file *file,
+		   unsigned int cmd, void *arg, size_t len);
+void vpk_mig_close(struct kunit *test, struct file *file);
 
 /* paths.c: what every driver's mappings have to survive */
 const void *vpk_path_gen_params(struct kunit *test, const void *prev,

@@ -26,7 +26,7 @@ static void coverage(struct kunit *test)
 		size_t pos, len;
 		char *buf;
 
-		if (!name || !strstr(name, "/main.gcda"))
+		if (!name || strstr(name, "_kunit.gcda"))
 			continue;
 		len = convert_to_gcda(NULL, info);
 		buf = vmalloc(len);

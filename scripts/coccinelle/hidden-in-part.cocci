@@ -8,7 +8,8 @@
 // A driver is taken to hide something if its .mmap checks bounds and then calls
 // vfio_pci_core_mmap(), if its region info changes the size of a region, or if
 // its get_dmabuf_phys() is its only function that is not the core's. One that does
-// nothing but call the core's is the core's.
+// nothing but call the core's is the core's. With a check_range() the core keeps the
+// user out everywhere, but region info has to say so.
 
 @initialize:python@
 @@
@@ -18,6 +19,7 @@ narrow_mmap = set()
 own_mapping = set()
 narrow_info = set()
 exports = []
+checks = []
 passes = {}
 CORE = {
     "get_region_info_caps": "vfio_pci_ioctl_get_region_info",
@@ -61,6 +63,16 @@ struct vfio_pci_device_ops O = { .get_dmabuf_phys = f, };
 f << export.f;
 @@
 exports.append(f)
+
+@checked@
+identifier O, f;
+@@
+struct vfio_pci_device_ops O = { .check_range = f, };
+
+@script:python@
+f << checked.f;
+@@
+checks.append(f)
 
 @through@
 identifier F;
@@ -160,10 +172,12 @@ for name, ops in sorted(tables.items()):
     if not hides:
         continue
     core = [op for op in CORE if ops.get(op) == CORE[op]]
+    if checks:
+        core = [op for op in core if op == "get_region_info_caps"]
     open_ = [text for op, text in (("get_region_info_caps", "region info"), ("mmap", "mmap")) if op in core]
     if "read" in core or "write" in core:
         open_.append("read and write")
-    if exports and all(f == "vfio_pci_core_get_dmabuf_phys" for f in exports):
+    if exports and not checks and all(f == "vfio_pci_core_get_dmabuf_phys" for f in exports):
         open_.append("DMABUF export")
     if "ioctl" in core:
         open_.append("ioeventfd (VFIO_DEVICE_IOEVENTFD)")

@@ -55,7 +55,7 @@ KIT_PATH(hot_reset, "hot reset, one device",
 	 .cannot = not_alone, .enter = hot_reset, .waits = true,
 	 .order = "zap d0 revoke reset unrevoke")
 
-KIT_CELL(hot_reset_slot, "hot reset, multi-function slot",
+KIT_CELL(hot_reset_slot, "hot reset of a whole slot",
 	 .cannot = no_slot, .prepare = sleep_one_first, .enter = hot_reset,
 	 .order = "zap d0 revoke reset unrevoke")
 
@@ -64,7 +64,7 @@ KIT_PATH(foreign_reset, "reset by sysfs",
 	 .cannot = no_sysfs_reset, .enter = sysfs_reset, .foreign = true, .waits = true,
 	 .order = "zap d0 revoke hw-reset unrevoke")
 
-KIT_CELL(subordinate_reset, "reset of a slot by its bridge",
+KIT_CELL(subordinate_reset, "reset of a slot by bridge",
 	 .cannot = no_subordinate_reset, .enter = subordinate_reset,
 	 .foreign = true, .waits = true,
 	 .order = "each zap d0 revoke hw-reset unrevoke")
@@ -84,10 +84,10 @@ KIT_CELL(pf_close, "close of the PF",
 	 .order = "zap revoke hw-reset unrevoke")
 
 /* Errors: with a fatal one the PCI core resets the bus, and nobody is asked before. */
-KIT_CELL(aer_nonfatal, "error that is not fatal (AER)",
+KIT_CELL(aer_nonfatal, "error, not fatal (AER)",
 	 .cannot = no_aer, .enter = aer_nonfatal, .waits = true)
 
-KIT_CELL(aer_fatal, "fatal error and recovery (AER)",
+KIT_CELL(aer_fatal, "fatal error, recovery (AER)",
 	 .cannot = no_aer, .enter = aer_fatal, .foreign = true,
 	 .order = "zap revoke hw-reset unrevoke")
 

@@ -40,3 +40,18 @@ static const struct vfio_device_ops good_core_ops = {
 	.write			= vfio_pci_core_write,
 	.mmap			= vfio_pci_core_mmap,
 };
+
+/* Hides it in region info, and lets the core ask everywhere else. */
+static const struct vfio_device_ops good_checked_ops = {
+	.name			= "good-vfio-pci-checked",
+	.ioctl			= vfio_pci_core_ioctl,
+	.get_region_info_caps	= good_region_info,
+	.read			= good_read,
+	.write			= good_write,
+	.mmap			= vfio_pci_core_mmap,
+};
+
+static const struct vfio_pci_device_ops good_checked_pci_ops = {
+	.get_dmabuf_phys	= vfio_pci_core_get_dmabuf_phys,
+	.check_range		= good_check_range,
+};
