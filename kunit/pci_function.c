@@ -99,6 +99,16 @@ static void vpk_add_exp(struct vpk_function *fn)
 			   fn->wmask + VPK_EXP_POS + PCI_EXP_DEVCTL);
 }
 
+static void vpk_add_msix(struct vpk_function *fn)
+{
+	u8 *cap = vpk_add_cap(fn, VPK_MSIX_POS, PCI_CAP_ID_MSIX);
+	u32 table = fn->config.msix_offset | fn->config.msix_bar;
+
+	put_unaligned_le16(16 - 1, cap + PCI_MSIX_FLAGS);
+	put_unaligned_le32(table, cap + PCI_MSIX_TABLE);
+	put_unaligned_le32(table, cap + PCI_MSIX_PBA);
+}
+
 static void vpk_add_sriov(struct vpk_function *fn)
 {
 	u8 *cap = fn->cfg + VPK_SRIOV_POS;
@@ -125,17 +135,21 @@ static void vpk_add_bar(struct kunit *test, struct vpk_function *fn,
 	resource_size_t size = fn->config.bar_size[bar];
 	u32 pos = PCI_BASE_ADDRESS_0 + 4 * bar;
 	u64 mask = ~(u64)(size - 1);
+	u32 type = 0;
 
 	if (!size)
 		return;
 	KUNIT_ASSERT_TRUE(test, is_power_of_2(size) && size >= 16);
 	put_unaligned_le32(mask, fn->wmask + pos);
+	if (fn->config.bar_prefetch & BIT(bar))
+		type |= PCI_BASE_ADDRESS_MEM_PREFETCH;
 	if (fn->config.bar_64bit & BIT(bar)) {
 		KUNIT_ASSERT_LT(test, bar + 1, PCI_STD_NUM_BARS);
 		KUNIT_ASSERT_EQ(test, fn->config.bar_size[bar + 1], 0);
-		put_unaligned_le32(PCI_BASE_ADDRESS_MEM_TYPE_64, fn->cfg + pos);
+		type |= PCI_BASE_ADDRESS_MEM_TYPE_64;
 		put_unaligned_le32(mask >> 32, fn->wmask + pos + 4);
 	}
+	put_unaligned_le32(type, fn->cfg + pos);
 }
 
 /**
@@ -187,6 +201,8 @@ struct vpk_function *vpk_function_add(struct kunit *test, struct vpk_host *host,
 		vpk_add_af(fn);
 	if (config->pm)
 		vpk_add_pm(fn);
+	if (config->msix)
+		vpk_add_msix(fn);
 
 	/* The PCI core looks for more functions only if function 0 says so. */
 	host->functions[host->nr_functions++] = fn;

@@ -42,6 +42,7 @@
 #define VPK_PM_POS		0x40
 #define VPK_AF_POS		0x50
 #define VPK_EXP_POS		0x60
+#define VPK_MSIX_POS		0xa0
 #define VPK_SRIOV_POS		0x100
 
 struct vpk_function;
@@ -152,6 +153,10 @@ typedef int (*vpk_observer)(const struct vpk_access *access, void *data);
  * @class: class code, 0 for "does not fit in any defined class"
  * @bar_size: size of each BAR, a power of two or 0 for none
  * @bar_64bit: bit n: BAR n is 64 bits wide (it takes BAR n + 1 too)
+ * @bar_prefetch: bit n: BAR n is prefetchable
+ * @msix: has the MSI-X capability, with a table of 16 entries
+ * @msix_bar: the BAR that the table is in
+ * @msix_offset: where in the BAR the table is
  * @pm: has the power management capability
  * @d1: and supports D1
  * @d2: and supports D2
@@ -170,6 +175,10 @@ struct vpk_function_config {
 	u32 class;
 	resource_size_t bar_size[PCI_STD_NUM_BARS];
 	u8 bar_64bit;
+	u8 bar_prefetch;
+	bool msix;
+	u8 msix_bar;
+	u32 msix_offset;
 	bool pm;
 	bool d1;
 	bool d2;
@@ -462,6 +471,13 @@ int vpk_power(struct vpk_function *fn, pci_power_t state);
 long vpk_low_power(struct vpk_function *fn, bool enter);
 long vpk_file_refs(struct file *file);
 bool vpk_wait_open_count(struct vpk_function *fn, unsigned int count);
+
+/* memtype.c: uncached and write-combining */
+bool vpk_can_write_combine(void);
+int vpk_memattr(struct vpk_map *map, unsigned long off, unsigned long *size);
+int vpk_mmap_range(struct vfio_pci_core_device *vdev,
+		   struct vm_area_struct *vma, unsigned int index,
+		   const struct phys_vec *phys);
 
 /* flag.c: what the series adds to the device */
 bool vpk_bufs_locked(struct vfio_pci_core_device *vdev);

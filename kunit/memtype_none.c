@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A core whose vfio_pci_core_mmap_ranges() knows no memory types yet, see
+ * memtype.c.
+ *
+ * Copyright (C) 2026 The VFIO variant-driver kit authors
+ */
+#include "vfio_pci_kunit.h"
+
+int vpk_mmap_range(struct vfio_pci_core_device *vdev,
+		   struct vm_area_struct *vma, unsigned int index,
+		   const struct phys_vec *phys)
+{
+	return vfio_pci_core_mmap_ranges(vdev, vma, index, phys, 1);
+}
