@@ -29,6 +29,7 @@ static const struct vpk_function_config dmabuf_function = {
 	.vendor = PCI_VENDOR_ID_REDHAT_QUMRANET,
 	.device = 0x1110,
 	.bar_size = { [0] = SZ_4K, [BAR] = SZ_256K },
+	.bar_prefetch = BIT(BAR),
 	.pm = true,
 	.no_soft_reset = true,
 	.exp_flr = true,
@@ -75,6 +76,31 @@ static void dmabuf_maps_all_ranges(struct kunit *test)
 		KUNIT_EXPECT_EQ_MSG(test, pfn,
 				    vpk_bar_pfn(fn, BAR, dmabuf_where(off)),
 				    "offset %#llx", off);
+	}
+}
+
+/* C14: the window is write-combining, the doorbells are not, in each mapping. */
+static void dmabuf_write_combines(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &dmabuf_function, DRIVER);
+	struct vpk_map *map = vpk_map(test, fn, REGION, 0, SIZE);
+	struct vpk_map *bar = vpk_map(test, fn, BAR, 0, SZ_256K);
+	u64 off;
+	int wc;
+
+	wc = vpk_can_write_combine() ? VFIO_DMA_BUF_MEMATTR_WC :
+				       VFIO_DMA_BUF_MEMATTR_NC;
+	for (off = 0; off < SIZE; off += PAGE_SIZE) {
+		int expected = off < RANGE ? wc : VFIO_DMA_BUF_MEMATTR_NC;
+
+		KUNIT_ASSERT_EQ(test, vpk_touch(map, off), 0);
+		KUNIT_EXPECT_EQ_MSG(test, vpk_memattr(map, off, NULL), expected,
+				    "offset %#llx", off);
+		KUNIT_ASSERT_EQ(test, vpk_touch(bar, dmabuf_where(off)), 0);
+		KUNIT_EXPECT_EQ_MSG(test, vpk_memattr(bar, dmabuf_where(off),
+						      NULL), expected,
+				    "offset %#llx of the BAR",
+				    dmabuf_where(off));
 	}
 }
 
@@ -136,7 +162,7 @@ static void dmabuf_region_info(struct kunit *test)
 		u8 caps[128];
 	} arg = { .info = { .argsz = sizeof(arg), .index = REGION } };
 	struct vfio_info_cap_header *header;
-	bool type = false, sparse = false;
+	bool type = false, sparse = false, wc = false;
 	u32 pos;
 
 	KUNIT_ASSERT_EQ(test, vpk_ioctl(fn, VFIO_DEVICE_GET_REGION_INFO, &arg,
@@ -165,10 +191,19 @@ static void dmabuf_region_info(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, cap->areas[0].size, RANGE);
 			KUNIT_EXPECT_EQ(test, cap->areas[1].offset, RANGE);
 			KUNIT_EXPECT_EQ(test, cap->areas[1].size, RANGE);
+		} else if (header->id == VFIO_REGION_INFO_CAP_WRITE_COMBINE) {
+			struct vfio_region_info_cap_write_combine *cap;
+
+			cap = (void *)header;
+			wc = true;
+			KUNIT_ASSERT_EQ(test, cap->nr_areas, 1);
+			KUNIT_EXPECT_EQ(test, cap->areas[0].offset, 0);
+			KUNIT_EXPECT_EQ(test, cap->areas[0].size, RANGE);
 		}
 	}
 	KUNIT_EXPECT_TRUE(test, type);
 	KUNIT_EXPECT_TRUE(test, sparse);
+	KUNIT_EXPECT_EQ(test, wc, vpk_can_write_combine());
 }
 
 /* V5: an access is cut at the end of a range, and the next one goes on there. */
@@ -263,6 +298,7 @@ struct dmabuf_vfio_range {
 	unsigned int bar;
 	u64 offset;
 	u64 len;
+	bool write_combine;
 };
 
 static const struct dmabuf_vfio_range dmabuf_whole_pages[] = {
@@ -316,6 +352,7 @@ static int dmabuf_init(struct kunit *test)
 
 VPK_VARIANT_CASES(dmabuf_cases,
 		  KUNIT_CASE(dmabuf_maps_all_ranges),
+		  KUNIT_CASE(dmabuf_write_combines),
 		  KUNIT_CASE(dmabuf_maps_parts),
 		  KUNIT_CASE(dmabuf_zaps_all_ranges),
 		  KUNIT_CASE(dmabuf_reopens),

@@ -8,7 +8,8 @@
  * which users and importers see as one region beside the BARs. The core backs
  * each mapping of the region with a DMABUF. No PTE is ever in the device's own
  * address_space, so the driver opts out of the zap there (rule V5 of the
- * contract).
+ * contract). The window is write-combining where it is prefetchable and the
+ * machine has that; the doorbells are not (rule C14).
  *
  * The kernel needs the kit's core patch series. Kbuild looks for the header
  * that the series adds, trace/events/vfio_pci.h.
@@ -27,6 +28,8 @@
  * @bar: the BAR that the range lies in
  * @offset: where in the BAR it begins
  * @len: its length
+ * @write_combine: the order of stores does not matter here, nor how many they
+ *	become: a data window, in a prefetchable BAR
  *
  * Ranges are in whole pages, whatever size a page has. The MSI-X table must not
  * be in one: it belongs to the host.
@@ -35,6 +38,7 @@ struct dmabuf_vfio_range {
 	unsigned int bar;
 	u64 offset;
 	u64 len;
+	bool write_combine;
 };
 
 struct dmabuf_vfio_device {
@@ -42,6 +46,7 @@ struct dmabuf_vfio_device {
 	const struct dmabuf_vfio_range *range;
 	struct phys_vec phys[DMABUF_VFIO_RANGES];
 	size_t size;
+	bool has_wc;
 };
 
 static struct dmabuf_vfio_device *
@@ -75,6 +80,7 @@ static ssize_t dmabuf_vfio_rw(struct vfio_pci_core_device *vdev,
 	struct dmabuf_vfio_device *ddev = to_dmabuf_vfio(&vdev->vdev);
 	u64 pos = *ppos & VFIO_PCI_OFFSET_MASK;
 	const struct dmabuf_vfio_range *range;
+	void __iomem *io;
 	ssize_t ret;
 	int i;
 
@@ -84,12 +90,44 @@ static ssize_t dmabuf_vfio_rw(struct vfio_pci_core_device *vdev,
 
 	range = &ddev->range[i];
 	count = min_t(u64, count, range->len - pos);
-	ret = vfio_pci_core_do_io_rw(vdev, true, vdev->barmap[range->bar], buf,
-				     range->offset + pos, count, 0, 0, iswrite,
-				     VFIO_PCI_IO_WIDTH_8);
+	io = vfio_pci_core_get_iomap_range(vdev, range->bar, range->offset,
+					   range->len);
+	if (IS_ERR(io))
+		return PTR_ERR(io);
+
+	ret = vfio_pci_core_do_io_rw(vdev, true, io, buf, pos, count, 0, 0,
+				     iswrite, VFIO_PCI_IO_WIDTH_8);
 	if (ret > 0)
 		*ppos += ret;
+	if (iswrite && range->write_combine) {
+		/* write() leaves nothing in the CPU's write-combining buffers. */
+		wmb();
+	}
 	return ret;
+}
+
+/* Tell user space which ranges are write-combining. */
+static int dmabuf_vfio_add_wc(struct dmabuf_vfio_device *ddev,
+			      struct vfio_info_cap *caps)
+{
+	DEFINE_FLEX(struct vfio_region_info_cap_write_combine, wc, areas,
+		    nr_areas, DMABUF_VFIO_RANGES);
+	u64 pos = 0;
+	int i;
+
+	wc->header.id = VFIO_REGION_INFO_CAP_WRITE_COMBINE;
+	wc->header.version = 1;
+	wc->nr_areas = 0;
+	for (i = 0; i < DMABUF_VFIO_RANGES; i++) {
+		if (ddev->range[i].write_combine) {
+			wc->areas[wc->nr_areas].offset = pos;
+			wc->areas[wc->nr_areas].size = ddev->range[i].len;
+			wc->nr_areas++;
+		}
+		pos += ddev->range[i].len;
+	}
+	return vfio_info_add_capability(caps, &wc->header,
+					struct_size(wc, areas, wc->nr_areas));
 }
 
 /*
@@ -104,7 +142,14 @@ static int dmabuf_vfio_add_capability(struct vfio_pci_core_device *vdev,
 		    nr_areas, DMABUF_VFIO_RANGES);
 	struct dmabuf_vfio_device *ddev = to_dmabuf_vfio(&vdev->vdev);
 	u64 pos = 0;
+	int ret;
 	int i;
+
+	if (ddev->has_wc) {
+		ret = dmabuf_vfio_add_wc(ddev, caps);
+		if (ret)
+			return ret;
+	}
 
 	sparse->header.id = VFIO_REGION_INFO_CAP_SPARSE_MMAP;
 	sparse->header.version = 1;
@@ -123,7 +168,10 @@ static const struct vfio_pci_regops dmabuf_vfio_regops = {
 	.add_capability	= dmabuf_vfio_add_capability,
 };
 
-/* mmap_lock is held: neither function waits for memory_lock (rule C2). */
+/*
+ * mmap_lock is held: neither function waits for memory_lock (rule C2). Each range
+ * has the memory type that probe has declared: that is what the NULL means.
+ */
 static int dmabuf_vfio_mmap(struct vfio_device *core_vdev,
 			    struct vm_area_struct *vma)
 {
@@ -133,7 +181,7 @@ static int dmabuf_vfio_mmap(struct vfio_device *core_vdev,
 	if (VFIO_PCI_OFFSET_TO_INDEX(offset) != DMABUF_VFIO_REGION)
 		return vfio_pci_core_mmap(core_vdev, vma);
 	return vfio_pci_core_mmap_ranges(&ddev->core_device, vma,
-					 DMABUF_VFIO_REGION, ddev->phys,
+					 DMABUF_VFIO_REGION, ddev->phys, NULL,
 					 DMABUF_VFIO_RANGES);
 }
 
@@ -197,7 +245,9 @@ static int dmabuf_vfio_open_device(struct vfio_device *core_vdev)
 		return ret;
 
 	for (i = 0; i < DMABUF_VFIO_RANGES; i++) {
-		io = vfio_pci_core_get_iomap(vdev, ddev->range[i].bar);
+		io = vfio_pci_core_get_iomap_range(vdev, ddev->range[i].bar,
+						   ddev->range[i].offset,
+						   ddev->range[i].len);
 		if (IS_ERR(io)) {
 			ret = PTR_ERR(io);
 			goto err_disable;
@@ -259,6 +309,31 @@ static bool dmabuf_vfio_fits(struct pci_dev *pdev,
 	return range->offset + range->len <= pci_resource_len(pdev, range->bar);
 }
 
+/*
+ * On x86 a range has one memory type for all its mappings, so the core has to
+ * know before the device is opened. A machine without write-combining maps the
+ * window uncached, which is only slower: region info says so to user space.
+ */
+static int dmabuf_vfio_declare_wc(struct dmabuf_vfio_device *ddev)
+{
+	const struct dmabuf_vfio_range *range = ddev->range;
+	int ret;
+	int i;
+
+	for (i = 0; i < DMABUF_VFIO_RANGES; i++) {
+		if (!range[i].write_combine)
+			continue;
+		ret = vfio_pci_core_declare_wc(&ddev->core_device, range[i].bar,
+					       range[i].offset, range[i].len);
+		if (ret == -EOPNOTSUPP)
+			return 0;
+		if (ret)
+			return ret;
+		ddev->has_wc = true;
+	}
+	return 0;
+}
+
 static int dmabuf_vfio_probe(struct pci_dev *pdev,
 			     const struct pci_device_id *id)
 {
@@ -293,6 +368,9 @@ static int dmabuf_vfio_probe(struct pci_dev *pdev,
 	 * zap. From registration on, the flag must not change (rule C4).
 	 */
 	ddev->core_device.zap_bars_on_revoke = false;
+	ret = dmabuf_vfio_declare_wc(ddev);
+	if (ret)
+		goto err_put;
 
 	dev_set_drvdata(&pdev->dev, &ddev->core_device);
 	ret = vfio_pci_core_register_device(&ddev->core_device);
@@ -313,13 +391,16 @@ static void dmabuf_vfio_remove(struct pci_dev *pdev)
 	vfio_put_device(&vdev->vdev);
 }
 
-/* QEMU's ivshmem-plain: the second 64 KiB of its memory, and then the first. */
+/*
+ * QEMU's ivshmem-plain: the second 64 KiB of its memory as the window, and then
+ * the first as the doorbells.
+ */
 static const struct dmabuf_vfio_range dmabuf_vfio_ivshmem[] = {
-	{ .bar = 2, .offset = SZ_64K, .len = SZ_64K },
+	{ .bar = 2, .offset = SZ_64K, .len = SZ_64K, .write_combine = true },
 	{ .bar = 2, .offset = 0, .len = SZ_64K },
 };
 
-/* QEMU's igb: its flash, and the second 64 KiB of its registers. */
+/* QEMU's igb: its flash, and the second 64 KiB of its registers. No prefetching. */
 static const struct dmabuf_vfio_range dmabuf_vfio_igb[] = {
 	{ .bar = 1, .offset = 0, .len = SZ_128K },
 	{ .bar = 0, .offset = SZ_64K, .len = SZ_64K },
