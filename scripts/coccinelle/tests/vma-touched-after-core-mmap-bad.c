@@ -19,7 +19,7 @@ static int bad_ranges_mmap(struct bad_device *bdev, struct vm_area_struct *vma)
 	int ret;
 
 	ret = vfio_pci_core_mmap_ranges(&bdev->core_device, vma, BAD_REGION,
-					bdev->phys, 2);
+					bdev->phys, NULL, 2);
 	if (!ret)
 		vma->vm_pgoff = pgoff;	/* BAD: V8 */
 	return ret;

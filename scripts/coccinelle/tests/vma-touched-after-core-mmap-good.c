@@ -23,5 +23,5 @@ static int good_ranges_mmap(struct good_device *gdev,
 {
 	vma->vm_pgoff += gdev->pgoff;
 	return vfio_pci_core_mmap_ranges(&gdev->core_device, vma, GOOD_REGION,
-					 gdev->phys, 2);
+					 gdev->phys, NULL, 2);
 }
