@@ -442,8 +442,14 @@ static void add_exported(struct kit_dev *dev, struct kit_area *area, u64 offset)
 	page->named = false;
 	kit_try_read(va, &page->before);
 	dev->nr_exported++;
-	if (dev->nr_hammer < KIT_MAX_HAMMER && !offset)
-		dev->hammer[dev->nr_hammer++] = *page;
+	if (dev->nr_hammer == KIT_MAX_HAMMER || offset)
+		return;
+	/* In a VMA of its own: what the reader faults in tells of no other page. */
+	va = kit_export_map(area->dmabuf, offset, KIT_PAGE, prot);
+	if (va == MAP_FAILED)
+		return;
+	dev->hammer[dev->nr_hammer] = *page;
+	dev->hammer[dev->nr_hammer++].va = va;
 }
 
 void kit_dev_export(struct kit_dev *dev)
