@@ -288,7 +288,7 @@ static int vpk_bar_mmap(struct vfio_device *core_vdev,
 	};
 
 	return vfio_pci_core_mmap_ranges(vdev, vma, VFIO_PCI_BAR0_REGION_INDEX,
-					 phys, ARRAY_SIZE(phys));
+					 phys, NULL, ARRAY_SIZE(phys));
 }
 
 static void vpk_bar_free_page(void *data)
