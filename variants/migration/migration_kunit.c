@@ -601,6 +601,8 @@ static void migration_open_without_reset(struct kunit *test)
 	int i;
 
 	fn = vpk_faults_function(test, &migration_function);
+	/* Else the PCI core calls .reset_done after each way that fails, too. */
+	fn->pdev->reset_methods[0] = 0;
 	vpk_bind(test, fn, DRIVER);
 	for (i = 0; i < 2; i++) {
 		vpk_open(test, fn);
@@ -894,9 +896,8 @@ static void migration_pre_copy(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, info.flags, 7);
 	KUNIT_EXPECT_EQ(test, vfs_poll(file, NULL) & EPOLLIN, EPOLLIN);
 
-	KUNIT_EXPECT_EQ(test, vpk_feature(fn, VFIO_DEVICE_FEATURE_SET |
-					  VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2,
-					  NULL, 0), 0);
+	/* What VFIO_DEVICE_FEATURE_MIG_PRECOPY_INFOv2 does. */
+	fn->vdev->vdev.precopy_info_v2 = 1;
 	KUNIT_EXPECT_EQ(test, vpk_mig_read(fn, file, header, 5), 5);
 	KUNIT_EXPECT_EQ(test, migration_precopy_info(fn, file, &info), 0);
 	KUNIT_EXPECT_EQ(test, info.initial_bytes, HEADER - 5);
