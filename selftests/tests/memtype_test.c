@@ -42,6 +42,7 @@ struct vfio_device_feature_dma_buf_memattr {
 	__s32 dmabuf_fd;
 	__u32 memattr;
 };
+
 #define VFIO_DMA_BUF_MEMATTR_NC	0
 #define VFIO_DMA_BUF_MEMATTR_WC	1
 #endif
@@ -255,7 +256,7 @@ static int wrong_spots(struct _test_data_memtype *self, const char *when)
 		entry_of(tables, spot->va, seen, sizeof(seen));
 		if (!strncmp(seen, wanted, strlen(wanted)))
 			continue;
-		printf("# %s: region %u, offset 0x%llx: the page table has %s, region info says %s\n",
+		printf("# %s: region %u, offset 0x%llx: page table has %s, region info %s\n",
 		       when, spot->region, (unsigned long long)spot->offset, seen, wanted);
 		wrong++;
 	}
@@ -521,8 +522,8 @@ TEST_F(memtype, other_ways_in)
 		val[1] = 0x2222222200000000 + i;
 		ASSERT_EQ(sizeof(val), pwrite(device, val, sizeof(val), file));
 		EXPECT_EQ(0, memcmp(va + at, val, sizeof(val)));
-		*(volatile u64 *)(va + at) = 0x3333333300000000;
-		*(volatile u64 *)(va + at + 8) = 0x4444444400000000;
+		WRITE_ONCE(*(u64 *)(va + at), 0x3333333300000000);
+		WRITE_ONCE(*(u64 *)(va + at + 8), 0x4444444400000000);
 		__sync_synchronize();
 		ASSERT_EQ(sizeof(val), pread(device, val, sizeof(val), file));
 		EXPECT_EQ(0x3333333300000000, val[0]);
@@ -533,7 +534,7 @@ TEST_F(memtype, other_ways_in)
 		if (!ret) {
 			ASSERT_EQ(sizeof(one), write(fd, &one, sizeof(one)));
 			for (loops = 0; loops < 200; loops++) {
-				if (*(volatile u64 *)(va + at + 8) == 0x5555555500000000)
+				if (READ_ONCE(*(u64 *)(va + at + 8)) == 0x5555555500000000)
 					break;
 				usleep(10000);
 			}
@@ -618,7 +619,7 @@ TEST_F(memtype, parameter)
 
 	if (variant->entry != SZ_4K || !bound())
 		SKIP(return, "once is enough, for vfio-pci");
-	for (i = 0; i < (int)(sizeof(wrong) / sizeof(wrong[0])); i++)
+	for (i = 0; i < (int)ARRAY_SIZE(wrong); i++)
 		EXPECT_EQ(-EINVAL, set_parameter(wrong[i]));
 	if (bar < 0)
 		SKIP(return, "all BARs are prefetchable");
