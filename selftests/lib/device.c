@@ -149,10 +149,31 @@ static void add_area(struct kit_dev *dev, const struct vfio_region_info *info, u
 	};
 }
 
+/* Its write-combining parts are told like the areas that can be mapped. */
+#define CAP_WRITE_COMBINE	6
+
+static void find_mixed(struct kit_dev *dev, u32 index,
+		       const struct vfio_region_info_cap_sparse_mmap *wc)
+{
+	struct kit_area *area;
+	u64 start, end;
+	u32 i;
+
+	for (area = dev->areas; area < dev->areas + dev->nr_areas; area++) {
+		for (i = 0; area->region == index && i < wc->nr_areas; i++) {
+			start = wc->areas[i].offset;
+			end = start + wc->areas[i].size;
+			if (start < area->offset + area->size && end > area->offset &&
+			    (start > area->offset || end < area->offset + area->size))
+				area->mixed = true;
+		}
+	}
+}
+
 static void region_areas(struct kit_dev *dev, u32 index)
 {
 	struct vfio_region_info probe = { .argsz = sizeof(probe), .index = index };
-	struct vfio_region_info_cap_sparse_mmap *sparse = NULL;
+	struct vfio_region_info_cap_sparse_mmap *sparse = NULL, *wc = NULL;
 	struct vfio_info_cap_header *cap;
 	struct vfio_region_info *info;
 	u32 i, at;
@@ -170,11 +191,15 @@ static void region_areas(struct kit_dev *dev, u32 index)
 		cap = (void *)info + at;
 		if (cap->id == VFIO_REGION_INFO_CAP_SPARSE_MMAP)
 			sparse = (void *)cap;
+		if (cap->id == CAP_WRITE_COMBINE)
+			wc = (void *)cap;
 	}
 	for (i = 0; sparse && i < sparse->nr_areas; i++)
 		add_area(dev, info, sparse->areas[i].offset, sparse->areas[i].size);
 	if (!sparse)
 		add_area(dev, info, 0, info->size);
+	if (wc)
+		find_mixed(dev, index, wc);
 	free(info);
 }
 

@@ -27,6 +27,7 @@ struct kit_area {
 	bool writable;
 	bool ram;		/* reads give what was written */
 	bool by_hand;		/* mapped by the driver, not in a DMABUF */
+	bool mixed;		/* uncached in part: no VMA over all of it can change */
 	int dmabuf;		/* exported, or -1 */
 };
 

@@ -326,6 +326,8 @@ TEST_F(shape, read_only)
 {
 	char *va = kit_map(&self->dev, self->area, 0, self->area->size, PROT_READ);
 
+	if (self->area->mixed)
+		SKIP(return, "no mprotect() of a VMA with two memory types");
 	watch_range(self, va, 0, self->area->size);
 	CHECK_REVOCATION();
 	/* The fd is open for writing, so this may be had later. */
@@ -338,6 +340,8 @@ TEST_F(shape, no_access_made_accessible)
 {
 	char *va = kit_map(&self->dev, self->area, 0, self->area->size, PROT_NONE);
 
+	if (self->area->mixed)
+		SKIP(return, "no mprotect() of a VMA with two memory types");
 	ASSERT_EQ(0, mprotect(va, self->area->size, RW));
 	watch_range(self, va, 0, self->area->size);
 	/* A mapping that cannot be read keeps its PTEs; they have to go, too. */
@@ -459,6 +463,8 @@ TEST_F(shape, mremap_move_of_several)
 	u64 size = self->area->size;
 	u32 val;
 
+	if (self->area->mixed)
+		SKIP(return, "no mprotect() of a VMA with two memory types");
 	ASSERT_TRUE(kit_try_read(va + LAST, &val));
 	ASSERT_EQ(0, mprotect(va + HALF, KIT_PAGE_SIZE, PROT_READ));
 	to = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -525,6 +531,8 @@ TEST_F(shape, mprotect_of_every_other_page)
 	char *va = kit_map(&self->dev, self->area, 0, self->area->size, RW);
 	u64 i, n = self->area->size / KIT_PAGE_SIZE;
 
+	if (self->area->mixed)
+		SKIP(return, "no mprotect() of a VMA with two memory types");
 	if (n > 64)
 		n = 64;
 	for (i = 0; i < n; i += 2)

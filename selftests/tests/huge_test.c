@@ -289,6 +289,7 @@ TEST_F(huge, anywhere_by_group)
 	munmap(va, 2 * variant->entry);
 	munmap(page, KIT_PAGE_SIZE);
 	kit_group_close(&group);
+	self->iommu = NULL;
 	ASSERT_EQ(NULL, kit_open_for(self->path, &self->dev, &self->iommu));
 }
 
