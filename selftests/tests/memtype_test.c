@@ -625,7 +625,8 @@ TEST_F(memtype, parameter)
 		SKIP(return, "all BARs are prefetchable");
 	for (i = 0; i < self->nr_wc && n < (int)sizeof(was) - 64; i++)
 		n += snprintf(was + n, sizeof(was) - n, "%s%x:%x:%x:%llx:%llx", i ? "," : "",
-			      vendor, device, self->wc[i].region, (unsigned long long)self->wc[i].offset,
+			      vendor, device, self->wc[i].region,
+			      (unsigned long long)self->wc[i].offset,
 			      (unsigned long long)self->wc[i].size);
 	kit_close(&self->dev, self->iommu);
 	self->dev.vdev = NULL;
