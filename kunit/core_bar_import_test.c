@@ -272,32 +272,31 @@ static void import_deaf(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, attach, ERR_PTR(-EOPNOTSUPP));
 }
 
-/* A driver that puts a page of memory between two of its BAR. */
-static struct page *vpk_bar_page;
-
+/* A driver that puts a page of another function between two of its BAR. */
 static int vpk_bar_mmap(struct vfio_device *core_vdev,
 			struct vm_area_struct *vma)
 {
 	struct vfio_pci_core_device *vdev =
 		container_of(core_vdev, struct vfio_pci_core_device, vdev);
 	const phys_addr_t start = pci_resource_start(vdev->pdev, 0);
-	const struct phys_vec phys[] = {
+	struct phys_vec phys[] = {
 		{ start, 2 * PAGE_SIZE },
-		{ page_to_phys(vpk_bar_page), PAGE_SIZE },
+		{ 0, PAGE_SIZE },
 		{ start + 3 * PAGE_SIZE, PAGE_SIZE },
 	};
+	struct pci_dev *other;
+
+	other = pci_get_slot(vdev->pdev->bus, PCI_DEVFN(0, 1));
+	if (!other)
+		return -ENODEV;
+	phys[1].paddr = pci_resource_start(other, 0);
+	pci_dev_put(other);
 
 	return vfio_pci_core_mmap_ranges(vdev, vma, VFIO_PCI_BAR0_REGION_INDEX,
 					 phys, NULL, ARRAY_SIZE(phys));
 }
 
-static void vpk_bar_free_page(void *data)
-{
-	__free_page(vpk_bar_page);
-	vpk_bar_page = NULL;
-}
-
-/* Memory that is no BAR is the driver's: nobody has said that it can be shared. */
+/* What is no BAR of the device is the driver's: nobody has said it can be shared. */
 static void import_other_memory(struct kunit *test)
 {
 	struct dma_buf_attachment *attach;
@@ -308,10 +307,6 @@ static void import_other_memory(struct kunit *test)
 	KUNIT_ASSERT_NOT_NULL(test, ops);
 	*ops = *vpk_driver_ops();
 	ops->mmap = vpk_bar_mmap;
-	vpk_bar_page = alloc_page(GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, vpk_bar_page);
-	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, vpk_bar_free_page,
-							NULL), 0);
 	vpk_bar_open_with(test, &bar, ops);
 	attach = dma_buf_dynamic_attach(bar.dmabuf, &bar.by->pdev->dev,
 					&vpk_bar_ops, &bar);
