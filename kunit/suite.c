@@ -6,18 +6,16 @@
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
 #include <linux/debug_locks.h>
-#include <linux/moduleparam.h>
 #include <linux/string.h>
 
 #include "vfio_pci_kunit.h"
 
-#undef MODULE_PARAM_PREFIX
-#define MODULE_PARAM_PREFIX "vpk."
-
 /* What does not hold yet with only the first patches (make bisect-check). */
-static char *vpk_skip;
-module_param_named(skip, vpk_skip, charp, 0444);
-MODULE_PARM_DESC(skip, "cases to skip, their names between commas");
+/* Names of cases, with commas; too many of them for a kernel parameter. */
+#ifndef VPK_SKIP
+#define VPK_SKIP ""
+#endif
+static const char vpk_skip[] = VPK_SKIP;
 
 /**
  * struct vpk_case - what suite.c keeps in test->priv
@@ -61,7 +59,7 @@ int vpk_variant_init(struct kunit *test, const struct vpk_variant *variant)
 	struct vpk_case *this;
 
 	if (vpk_skipped(test->name))
-		kunit_skip(test, "named by vpk.skip");
+		kunit_skip(test, "named by KUNIT_SKIP");
 	this = kunit_kzalloc(test, sizeof(*this), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, this);
 	/* A report in an earlier case is not this one's fault. */
@@ -75,7 +73,7 @@ int vpk_variant_init(struct kunit *test, const struct vpk_variant *variant)
  * vpk_case_init() - begin a case
  * @test: the case
  *
- * For kunit_suite.init. Skips what vpk.skip= on the command line names, and
+ * For kunit_suite.init. Skips what KUNIT_SKIP of scripts/run-kunit names, and
  * sets up what vpk_case_exit() checks.
  *
  * Context: the test's thread.
