@@ -155,12 +155,13 @@ def expected(path: Path, run: Run) -> tuple[list[str], int, int]:
     rows, missing = [["rule", "what is wrong", "found by", "in the words"]], 0
     wanted = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
     for rule, driver, suite, test, words in wanted:
-        found = next((line.lstrip("# ").strip() for p in run.programs if (p.driver, p.suite) == (driver, suite)
-                      and any(t.status == "fail" and t.name.endswith(test) for t in p.cases)
-                      for line in p.lines if re.search(words, line)), "")
+        failed = [(p, [t for t in p.cases if t.status == "fail" and t.name.endswith(test)])
+                  for p in run.programs if (p.driver, p.suite) == (driver, suite)]
+        found = next((line.lstrip("# ").strip() for p, cases in failed if cases
+                      for line in [*p.lines, *(t.why for t in cases)] if re.search(words, line)), "")
         missing += not found
         rows.append([rule, driver or "-", f"{suite}: {test}",
-                     re.sub(r"^\S*\.c:\d+:\w+:", "", found)[:90] or "FAIL: not found"])
+                     re.sub(r"^\S*(\.c:\d+:\w+|\.log:\d+):", "", found)[:90].strip() or "FAIL: not found"])
     return columns(rows), len(wanted) - missing, missing
 
 
