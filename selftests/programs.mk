@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # How a program for the guest is built, static, on the libvfio of the kernel's
-# selftests. Included by selftests/Makefile and bench/Makefile:
+# selftests. Included by selftests/Makefile:
 #
 #	SELFTESTS	this folder
 #	objects FOLDER	the objects of all its files, in OUTPUT
