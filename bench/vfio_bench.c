@@ -26,6 +26,7 @@
 #include <x86intrin.h>
 
 #include "device.h"
+#include "exports.h"
 
 #define PAGE		4096UL
 #define MAX_MAPS	4096
@@ -711,6 +712,7 @@ static void bench_memory(void)
 /* ---- DMABUFs */
 
 static int dmabuf[MAX_DMABUFS];
+static char *lent[MAX_DMABUFS];
 static u64 iova[MAX_DMABUFS];
 
 static int import_dmabuf(int fd, u64 *iova)
@@ -800,6 +802,70 @@ static void bench_dmabufs(const char *layout, int n, bool import)
 	for (i = 0; i < nr; i++)
 		take(end[i]);
 	result("dmabuf_close", layout, n, "insn");
+}
+
+static void drop_mapped(int n)
+{
+	while (n--) {
+		munmap(lent[n], PAGE);
+		close(dmabuf[n]);
+	}
+}
+
+/* Each DMABUF is mapped, and its page touched, as a process does that borrows it. */
+static void bench_mapped_dmabufs(int n)
+{
+	u64 on[8], *mmaps = more[0], *faults = more[1];
+	int i, j, rounds = ARRAY_SIZE(on) - 1, nr = 0;
+	u64 t0, t1, t2, offset;
+
+	for (i = 0; i < rounds + 1; i++) {
+		for (j = 0; j < n; j++) {
+			offset = area->offset + (j % pages_of_area()) * PAGE;
+			dmabuf[j] = kit_region_export(&dev, area->region, offset, PAGE);
+			if (dmabuf[j] < 0) {
+				not_applicable("dmabuf_revoke", "mapped", strerror(-dmabuf[j]));
+				drop_mapped(j);
+				return;
+			}
+			t0 = tsc();
+			lent[j] = kit_export_map(dmabuf[j], 0, PAGE, PROT_READ | PROT_WRITE);
+			t1 = tsc();
+			if (lent[j] == MAP_FAILED) {
+				not_applicable("dmabuf_revoke", "mapped", strerror(errno));
+				close(dmabuf[j]);
+				drop_mapped(j);
+				return;
+			}
+			touch(lent[j]);
+			t2 = tsc();
+			if (i) {
+				mmaps[nr + j] = t1 - t0 - tsc_overhead;
+				faults[nr + j] = t2 - t1 - tsc_overhead;
+			}
+		}
+		t0 = tsc();
+		memory_off();
+		t1 = tsc();
+		memory_on();
+		t2 = tsc();
+		if (i) {
+			take_tsc(t0, t1);
+			on[i - 1] = t2 - t1 - tsc_overhead;
+			nr += n;
+		}
+		drop_mapped(n);
+	}
+	result("dmabuf_revoke", "mapped", n, "insn");
+	for (i = 0; i < rounds; i++)
+		take(on[i]);
+	result("dmabuf_unrevoke", "mapped", n, "insn");
+	for (i = 0; i < nr; i++)
+		take(mmaps[i]);
+	result("dmabuf_mmap", "mapped", n, "insn");
+	for (i = 0; i < nr; i++)
+		take(faults[i]);
+	result("dmabuf_fault", "mapped", n, "insn");
 }
 
 /* ---- contention */
@@ -1063,6 +1129,8 @@ int main(int argc, char **argv)
 		bench_dmabufs("exported", 0, false);
 		for (i = 1; i <= MAX_DMABUFS; i = i < 16 ? 16 : i * 4)
 			bench_dmabufs("exported", i, false);
+		for (i = 1; i <= MAX_DMABUFS; i = i < 16 ? 16 : i * 4)
+			bench_mapped_dmabufs(i);
 		for (i = 1; i <= MAX_DMABUFS; i = i < 16 ? 16 : i * 4)
 			bench_dmabufs("imported", i, true);
 	}
