@@ -143,12 +143,12 @@ carry: ## try the series on a new kernel KSRC: what does not fit?
 	@scripts/carry-series "$(KSRC)" $(BASE)
 
 .PHONY: apply
-apply: ## apply core-patch/ to your own kernel tree KDIR
-	@scripts/apply-series "$(KDIR)"
+apply: ## apply core-patch/ to your own kernel tree KDIR: [PARTS=A-C]
+	@scripts/apply-series $(if $(PARTS),--parts "$(PARTS)") "$(KDIR)"
 
 .PHONY: unapply
-unapply: ## take it out of KDIR again
-	@scripts/apply-series --revert "$(KDIR)"
+unapply: ## take it out of KDIR again: [PARTS=A-C]
+	@scripts/apply-series --revert $(if $(PARTS),--parts "$(PARTS)") "$(KDIR)"
 
 ##@ Read it, and clean up
 
