@@ -146,6 +146,10 @@ carry: ## try the series on a new kernel KSRC: what does not fit?
 apply: ## apply core-patch/ to your own kernel tree KDIR: [PARTS=A-C]
 	@scripts/apply-series $(if $(PARTS),--parts "$(PARTS)") "$(KDIR)"
 
+.PHONY: series-mail
+series-mail: ## write the mails of a part, send nothing: DEST= [PART=A]
+	@scripts/series-mail $(if $(PART),--part "$(PART)") "$(DEST)"
+
 .PHONY: unapply
 unapply: ## take it out of KDIR again: [PARTS=A-C]
 	@scripts/apply-series --revert $(if $(PARTS),--parts "$(PARTS)") "$(KDIR)"

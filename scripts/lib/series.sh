@@ -38,11 +38,11 @@ series_parts() {
 # parts_end BASE PARTS: the number of the last patch of PARTS, "A-C" or just "A". Each
 # part needs those before it.
 parts_end() {
-	local known letter n title
+	local known letter n
 	known=$(series_parts "$1" | cut -d' ' -f1 | paste -sd ' ')
 	[[ $2 =~ ^A(-[A-Z])?$ ]] ||
 		die "PARTS=$2: name a range from A on, like A-C; each part needs those before it (known: $known)"
-	while read -r letter n title; do
+	while read -r letter n _; do
 		[ "$letter" != "${2: -1}" ] || { printf '%s\n' "$n"; return; }
 	done < <(series_parts "$1")
 	die "PARTS=$2: there is no part ${2: -1} (known: $known)"
