@@ -117,7 +117,7 @@ kernel-selftests: ## run the kernel's own VFIO selftests, unpatched and patched
 	@scripts/run-kernel-selftests $(BASE)
 
 .PHONY: check-archs
-check-archs: ## build for arm64, i386 and without P2PDMA: no new warning?
+check-archs: ## build for arm64, i386, without P2PDMA or THP: no new warning?
 	@scripts/gates/check-series --archs $(BASE)
 
 ##@ Carry the series
@@ -133,6 +133,10 @@ patches: ## regenerate core-patch/ from the commits in build/linux-BASE
 .PHONY: check-series
 check-series: ## check that the series is clean and builds without a warning
 	@scripts/gates/check-series $(BASE)
+
+.PHONY: parts-check
+parts-check: ## the same after each part, and the KUnit cases so far
+	@scripts/gates/check-series --parts $(BASE)
 
 .PHONY: bisect-check
 bisect-check: ## the same after each patch, and the KUnit cases so far
