@@ -150,6 +150,10 @@ carry: ## try the series on a new kernel KSRC: what does not fit?
 apply: ## apply core-patch/ to your own kernel tree KDIR: [PARTS=A-C]
 	@scripts/apply-series $(if $(PARTS),--parts "$(PARTS)") "$(KDIR)"
 
+.PHONY: apply-tests
+apply-tests: ## put the KUnit suites into KDIR, as they would go upstream
+	@scripts/apply-tests "$(KDIR)"
+
 .PHONY: series-mail
 series-mail: ## write the mails of a part, send nothing: DEST= [PART=A]
 	@scripts/series-mail $(if $(PART),--part "$(PART)") "$(DEST)"
