@@ -18,7 +18,7 @@ GAP = 13            # between two rows
 HEAD = 44
 LETTER = 5.75       # pixels, about, of 11 px text
 # For the manual: emulated devices, those that show a path best first.
-DEVICES = ["igb", "slot", "ivshmem-plain", "nvme"]
+DEVICES = ["igb", "slot", "igbvf", "virtio-net", "ivshmem-plain", "nvme"]
 KEPT = ("driver", "device", "path", "title", "middle", "end", "set")
 
 
