@@ -117,7 +117,7 @@ kernel-selftests: ## run the kernel's own VFIO selftests, unpatched and patched
 	@scripts/run-kernel-selftests $(BASE)
 
 .PHONY: check-archs
-check-archs: ## build for arm64, i386 and without P2PDMA: no new warning?
+check-archs: ## build for arm64, i386, without P2PDMA or THP: no new warning?
 	@scripts/gates/check-series --archs $(BASE)
 
 ##@ Carry the series
@@ -134,6 +134,10 @@ patches: ## regenerate core-patch/ from the commits in build/linux-BASE
 check-series: ## check that the series is clean and builds without a warning
 	@scripts/gates/check-series $(BASE)
 
+.PHONY: parts-check
+parts-check: ## the same after each part, and the KUnit cases so far
+	@scripts/gates/check-series --parts $(BASE)
+
 .PHONY: bisect-check
 bisect-check: ## the same after each patch, and the KUnit cases so far
 	@scripts/gates/check-series --each $(BASE)
@@ -143,12 +147,20 @@ carry: ## try the series on a new kernel KSRC: what does not fit?
 	@scripts/carry-series "$(KSRC)" $(BASE)
 
 .PHONY: apply
-apply: ## apply core-patch/ to your own kernel tree KDIR
-	@scripts/apply-series "$(KDIR)"
+apply: ## apply core-patch/ to your own kernel tree KDIR: [PARTS=A-C]
+	@scripts/apply-series $(if $(PARTS),--parts "$(PARTS)") "$(KDIR)"
+
+.PHONY: apply-tests
+apply-tests: ## put the KUnit suites into KDIR, as they would go upstream
+	@scripts/apply-tests "$(KDIR)"
+
+.PHONY: series-mail
+series-mail: ## write the mails of a part, send nothing: DEST= [PART=A]
+	@scripts/series-mail $(if $(PART),--part "$(PART)") "$(DEST)"
 
 .PHONY: unapply
-unapply: ## take it out of KDIR again
-	@scripts/apply-series --revert "$(KDIR)"
+unapply: ## take it out of KDIR again: [PARTS=A-C]
+	@scripts/apply-series --revert $(if $(PARTS),--parts "$(PARTS)") "$(KDIR)"
 
 ##@ Read it, and clean up
 

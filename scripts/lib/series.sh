@@ -21,10 +21,43 @@ is_checkout() {
 		warn "$1 has changes that are not committed; they are left out"
 }
 
-# series_patches BASE: the paths of the patches of core-patch/vBASE, in order.
+# series_parts BASE: the parts of the series, one a line: letter, number of its last
+# patch, what it is. In core-patch/vBASE/series a part begins with "# part X: ...".
+series_parts() {
+	local series=$KIT_ROOT/core-patch/v$1/series
+	[ -f "$series" ] || return 0
+	awk '/^# part [A-Z]: / {
+			if (part) print part, n, title
+			part = substr($3, 1, 1); title = substr($0, 11); next
+		}
+		/^#/ || !NF { next }
+		{ n++ }
+		END { if (part) print part, n, title }' "$series"
+}
+
+# parts_end BASE PARTS: the number of the last patch of PARTS, "A-C" or just "A". Each
+# part needs those before it.
+parts_end() {
+	local known letter n
+	known=$(series_parts "$1" | cut -d' ' -f1 | paste -sd ' ')
+	[[ $2 =~ ^A(-[A-Z])?$ ]] ||
+		die "PARTS=$2: name a range from A on, like A-C; each part needs those before it (known: $known)"
+	while read -r letter n _; do
+		[ "$letter" != "${2: -1}" ] || { printf '%s\n' "$n"; return; }
+	done < <(series_parts "$1")
+	die "PARTS=$2: there is no part ${2: -1} (known: $known)"
+}
+
+# series_patches BASE [PARTS]: the paths of the patches of core-patch/vBASE, in order;
+# of all parts, or of these.
 series_patches() {
-	local dir=$KIT_ROOT/core-patch/v$1 name
+	local dir=$KIT_ROOT/core-patch/v$1 name end
 	[ -f "$dir/series" ] || return 0
+	if [ -n "${2:-}" ]; then
+		end=$(parts_end "$1" "$2")
+		series_patches "$1" | sed -n "1,${end}p"
+		return
+	fi
 	while read -r name; do
 		case $name in
 		''|'#'*) continue ;;
