@@ -111,10 +111,10 @@ variant_folder() {
 	printf '%s\n' "$folder"
 }
 
-# path_names [KIND]: the paths of selftests/lib/path_table.h on one line; all, or those
-# of KIT_PATH, which one device is enough for.
+# path_names ALL|PATH: the paths of selftests/lib/path_table.h on one line; all, or
+# those of KIT_PATH, which one device is enough for.
 path_names() {
-	sed -n "s/^KIT_${1:-[A-Z]*}(\([a-z0-9_]*\),.*/\1/p" "$KIT_ROOT/selftests/lib/path_table.h" |
+	sed -n "s/^KIT_${1/ALL/[A-Z]*}(\([a-z0-9_]*\),.*/\1/p" "$KIT_ROOT/selftests/lib/path_table.h" |
 		paste -sd ' '
 }
 
