@@ -129,6 +129,41 @@ static void vpk_add_sriov(struct vpk_function *fn)
 			   wmask + PCI_SRIOV_BAR);
 }
 
+/* Hang an extended capability behind those already there. */
+static u8 *vpk_add_ext_cap(struct vpk_function *fn, u16 pos, u16 id)
+{
+	u16 last = PCI_CFG_SPACE_SIZE;
+	u32 header;
+
+	put_unaligned_le32(id | 1 << 16, fn->cfg + pos);
+	while (last != pos) {
+		header = get_unaligned_le32(fn->cfg + last);
+		if (!PCI_EXT_CAP_NEXT(header))
+			break;
+		last = PCI_EXT_CAP_NEXT(header);
+	}
+	/* A list that begins with nothing has just the link there. */
+	if (last != pos)
+		put_unaligned_le32(header | (u32)pos << 20, fn->cfg + last);
+	return fn->cfg + pos;
+}
+
+static void vpk_add_dvsec(struct vpk_function *fn, unsigned int nr)
+{
+	const struct vpk_dvsec *dvsec = &fn->config.dvsec[nr];
+	u8 *cap;
+
+	if (!dvsec->vendor)
+		return;
+	cap = vpk_add_ext_cap(fn, VPK_DVSEC_POS + nr * VPK_DVSEC_LEN,
+			      PCI_EXT_CAP_ID_DVSEC);
+	/* The register may be the one whose lower half is the ID. */
+	put_unaligned_le32(dvsec->val, cap + dvsec->where);
+	put_unaligned_le32(dvsec->vendor | VPK_DVSEC_LEN << 20,
+			   cap + PCI_DVSEC_HEADER1);
+	put_unaligned_le16(dvsec->id, cap + PCI_DVSEC_HEADER2);
+}
+
 static void vpk_add_bar(struct kunit *test, struct vpk_function *fn,
 			unsigned int bar)
 {
@@ -194,6 +229,8 @@ struct vpk_function *vpk_function_add(struct kunit *test, struct vpk_host *host,
 		vpk_add_exp(fn);
 	if (config->vfs)
 		vpk_add_sriov(fn);
+	for (i = 0; i < VPK_MAX_DVSECS; i++)
+		vpk_add_dvsec(fn, i);
 	for (i = 0; config->vf && i < fn->nr; i++)
 		if (host->functions[i]->config.vfs)
 			fn->pf = host->functions[i];
@@ -282,13 +319,16 @@ bool vpk_function_answers(const struct vpk_function *fn)
  * @fn: the function
  *
  * Context: any.
- * Return: bytes. A PF has an extended capability; of a VF the PCI core knows
- * without asking that there is room for some.
+ * Return: bytes. A PF and a function with a DVSEC have an extended capability;
+ * of a VF the PCI core knows without asking that there is room for some.
  */
 int vpk_function_cfg_size(const struct vpk_function *fn)
 {
-	return fn->config.vfs || fn->config.vf ? PCI_CFG_SPACE_EXP_SIZE :
-						 PCI_CFG_SPACE_SIZE;
+	const struct vpk_function_config *config = &fn->config;
+
+	if (config->vfs || config->vf || config->dvsec[0].vendor)
+		return PCI_CFG_SPACE_EXP_SIZE;
+	return PCI_CFG_SPACE_SIZE;
 }
 
 /**

@@ -44,6 +44,9 @@
 #define VPK_EXP_POS		0x60
 #define VPK_MSIX_POS		0xa0
 #define VPK_SRIOV_POS		0x100
+#define VPK_DVSEC_POS		0x140
+#define VPK_DVSEC_LEN		0x40
+#define VPK_MAX_DVSECS		2
 
 struct vpk_function;
 struct vpk_host;
@@ -147,6 +150,20 @@ struct vpk_access {
 typedef int (*vpk_observer)(const struct vpk_access *access, void *data);
 
 /**
+ * struct vpk_dvsec - a vendor's capability in extended config space
+ * @vendor: whose, 0 for none
+ * @id: which of that vendor's
+ * @where: offset of the one register of it that is not 0, a multiple of 4
+ * @val: what that register holds after a reset
+ */
+struct vpk_dvsec {
+	u16 vendor;
+	u16 id;
+	u8 where;
+	u32 val;
+};
+
+/**
  * struct vpk_function_config - what a software function looks like
  * @vendor: PCI vendor ID, 0 for the fixture's own
  * @device: PCI device ID
@@ -168,6 +185,8 @@ typedef int (*vpk_observer)(const struct vpk_access *access, void *data);
  * @vf: is a VF of the PF added last, there while that has its VFs enabled; its
  *	BARs are the PF's to tell of
  * @vf_bar: of a PF: size of BAR 0 of each VF
+ * @dvsec: vendors' capabilities; needs @exp or @exp_flr. The first is at
+ *	VPK_DVSEC_POS, the others follow, each of VPK_DVSEC_LEN bytes
  */
 struct vpk_function_config {
 	u16 vendor;
@@ -189,6 +208,7 @@ struct vpk_function_config {
 	unsigned int vfs;
 	bool vf;
 	resource_size_t vf_bar;
+	struct vpk_dvsec dvsec[VPK_MAX_DVSECS];
 };
 
 /**

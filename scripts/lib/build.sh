@@ -28,17 +28,21 @@ kmake() {
 export -f kmake have
 export KIT_JOBS
 
-# build_folder KERNEL FOLDER WORK: build a driver of its own folder, not in the kernel
-# tree; its modules are listed in WORK.modules. Its own symbols come from the command
-# line, as modules, those of its suites as n. A matter of seconds, so it takes no
-# turn among the kernel builds.
+# build_folder KERNEL FOLDER WORK [test]: build a driver of its own folder, not in the
+# kernel tree; its modules are listed in WORK.modules. Its own symbols come from the
+# command line, as modules, those of its suites as n; with "test" it drives QEMU's
+# devices too. A matter of seconds, so it takes no turn among the kernel builds.
 build_folder() {
-	local kernel=$1 folder=$2 work=$3 name configs=()
+	local kernel=$1 folder=$2 work=$3 test=${4:-} name configs=()
 	name=$(basename "$folder")
 	# shellcheck disable=SC2016 # make's, not the shell's
 	mapfile -t configs < <(cat "$folder"/Kbuild "$folder"/Makefile 2>/dev/null |
 		grep -o 'obj-\$(CONFIG_[A-Za-z0-9_]*)' | sort -u |
 		sed -e 's/^obj-\$(//' -e '/KUNIT/s/)$/=/' -e 's/)$/=m/')
+	# shellcheck disable=SC2016 # make's, not the shell's
+	[ -z "$test" ] || mapfile -t -O ${#configs[@]} configs < <(
+		sed -n 's/^ccflags-\$(\(CONFIG_[A-Z0-9_]*_TEST_IDS\)).*/\1=y/p' \
+			"$folder"/Kbuild "$folder"/Makefile 2>/dev/null)
 	mkdir -p "$(dirname "$work")"
 	# shellcheck disable=SC2016 # for that bash
 	run_logged "$BUILD/log/module-$name.log" 600 "building the module of $name" \

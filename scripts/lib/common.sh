@@ -111,6 +111,13 @@ variant_folder() {
 	printf '%s\n' "$folder"
 }
 
+# path_names ALL|PATH: the paths of selftests/lib/path_table.h on one line; all, or
+# those of KIT_PATH, which one device is enough for.
+path_names() {
+	sed -n "s/^KIT_${1/ALL/[A-Z]*}(\([a-z0-9_]*\),.*/\1/p" "$KIT_ROOT/selftests/lib/path_table.h" |
+		paste -sd ' '
+}
+
 # unchanged STAMP KEY "what": was it built from the same inputs the last time?
 unchanged() {
 	[ "$(cat "$1" 2>/dev/null)" = "$2" ] || return 1

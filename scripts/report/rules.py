@@ -2,7 +2,8 @@
 # Copyright (C) 2026 The VFIO variant-driver kit authors
 """Say which rules of the contract the KUnit cases that failed stand for.
 
-The comment above a case begins with its rules ("V2, C4: the driver has ...")."""
+The comment above a case begins with its rules ("V2, C4: the driver has ..."). A
+message of an expectation that begins so is about this driver, and comes first."""
 
 import re
 from collections import Counter
@@ -12,6 +13,7 @@ RESULT = re.compile(r"^ *(not )?ok \d+ (\S+)(.*# SKIP)?", re.M)
 FAILED = re.compile(r"^ {4}not ok \d+ (\w+)", re.M)
 CASE = re.compile(r"/\*((?:[^*]|\*(?!/))*)\*/\s*(?:static )?void (\w+)\(struct kunit \*")
 RULES = re.compile(r"([CV]\d+(?:, [CV]\d+)*): ")
+MESSAGE = re.compile(r"^ *(?:# +)?([CV]\d+(?:, [CV]\d+)*): (.+)$", re.M)
 
 
 def read(path: Path) -> str:
@@ -39,6 +41,20 @@ def broken(log: str, folders: list[Path]):
         yield (match[1] if match else "-", name, text[match.end():] if match else text)
 
 
+def told(log: str) -> dict[str, re.Match]:
+    """The message about a rule, of each case that failed and has one."""
+    found, start = {}, 0
+    for result in FAILED.finditer(log):
+        block = log[start:result.start()]
+        start = result.end()
+        # Behind the result of the case before.
+        passed = [m.end() for m in RESULT.finditer(block)]
+        message = MESSAGE.search(block, passed[-1] if passed else 0)
+        if message:
+            found[result[1]] = message
+    return found
+
+
 def difference(log: str, right: str, rule: str, folders: list[Path]) -> str:
     """What tells the run from the right one, in a few words: the cases for the rule that
     was broken first. Nothing if they are the same."""
@@ -62,6 +78,9 @@ def run(args) -> int:
     if args.right:
         print(difference(log, read(args.right), args.rule, args.folders))
         return 0
-    for rules, name, text in broken(log, args.folders):
+    messages = told(log)
+    for rules, name, text in sorted(broken(log, args.folders), key=lambda case: case[1] not in messages):
+        if name in messages:
+            rules, text = messages[name].groups()
         print(f"  {rules:8} {name}: {text}")
     return 0

@@ -107,7 +107,7 @@ class Verdict:
 
     def facts(self) -> str:
         """What was tried, on what, in which time."""
-        devices = len({(c.driver, c.bdf) for c in self.results.cells})
+        devices = len({c.bdf for c in self.results.cells})
         seconds = f"{self.options.seconds} s" if self.options.seconds is not None else ""
         return ", ".join(filter(None, [f"Linux {self.results.kernel or 'unknown'}", f"{devices} device{'s' * (devices != 1)}",
                                        self.options.label, seconds]))

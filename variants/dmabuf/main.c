@@ -306,6 +306,8 @@ static const struct vfio_device_ops dmabuf_vfio_ops = {
 	.unbind_iommufd		= vfio_iommufd_physical_unbind,
 	.attach_ioas		= vfio_iommufd_physical_attach_ioas,
 	.detach_ioas		= vfio_iommufd_physical_detach_ioas,
+	.pasid_attach_ioas	= vfio_iommufd_physical_pasid_attach_ioas,
+	.pasid_detach_ioas	= vfio_iommufd_physical_pasid_detach_ioas,
 };
 
 static const struct vfio_pci_device_ops dmabuf_vfio_pci_ops = {

@@ -217,6 +217,8 @@ static const struct vfio_device_ops wrapper_vfio_ops = {
 	.unbind_iommufd		= vfio_iommufd_physical_unbind,
 	.attach_ioas		= vfio_iommufd_physical_attach_ioas,
 	.detach_ioas		= vfio_iommufd_physical_detach_ioas,
+	.pasid_attach_ioas	= vfio_iommufd_physical_pasid_attach_ioas,
+	.pasid_detach_ioas	= vfio_iommufd_physical_pasid_detach_ioas,
 };
 
 static const struct vfio_pci_device_ops wrapper_vfio_pci_ops = {
