@@ -120,6 +120,10 @@ kernel-selftests: ## run the kernel's own VFIO selftests, unpatched and patched
 check-archs: ## build for arm64, i386 and without P2PDMA: no new warning?
 	@scripts/gates/check-series --archs $(BASE)
 
+.PHONY: check-dkms
+check-dkms: ## test samples/out-of-tree with two versions of DKMS (root)
+	@scripts/gates/check-dkms
+
 ##@ Carry the series
 
 .PHONY: source
