@@ -19,6 +19,8 @@ need_roots() {
 	need_tools roots mmdebstrap unshare setpriv
 	unshare -m -p -f true 2>/dev/null ||
 		{ say "not run: this machine allows no mount and PID namespaces"; exit 77; }
+	memory_group=$(new_memory_group)
+	[ -z "$memory_group" ] || on_exit "rmdir '$memory_group'"
 }
 
 # root_sources SUITE: what the image has in its apt, from this machine's mirror.
@@ -77,18 +79,20 @@ root_remove() {
 root_share() { printf '%s %s %s\n' "$2" "${3:-rw}" "${4:-$2}" >>"$1/.kit-shared"; }
 
 in_root() {
-	local dir=$1 seconds=$2 group rc=0
+	local dir=$1 seconds=$2 rc=0
 	shift 2
-	group=$(memory_group)
+	# As a job, so that it ends when this program is ended.
 	# shellcheck disable=SC2016 # for that shell
-	timeout -k 20 "$seconds" bash -c '[ -z "$0" ] || echo $$ >"$0/cgroup.procs"; exec "$@"' \
-		"$group" "$KIT_ROOT/scripts/lib/as-container" "$dir" "$@" </dev/null || rc=$?
-	[ -z "$group" ] || rmdir "$group" 2>/dev/null || :
+	timeout -k 5 "$seconds" bash -c '[ -z "$0" ] || echo $$ >"$0/cgroup.procs"; exec "$@"' \
+		"$memory_group" "$KIT_ROOT/scripts/lib/as-container" "$dir" "$@" </dev/null &
+	KIT_JOB=$!
+	wait "$KIT_JOB" || rc=$?
+	KIT_JOB=''
 	return "$rc"
 }
 
-# memory_group: a new control group with 4 GiB; nothing where none can be made.
-memory_group() {
+# new_memory_group: a control group with 4 GiB; nothing where none can be made.
+new_memory_group() {
 	local own group
 	if [ -d /sys/fs/cgroup/memory ]; then
 		own=$(sed -n 's/^[0-9]*:memory://p' /proc/self/cgroup)
