@@ -124,6 +124,10 @@ check-archs: ## build for arm64, i386 and without P2PDMA: no new warning?
 host-vm: ## make debs, apt and verify-host on a Debian 13 in QEMU
 	@scripts/gates/check-host-vm
 
+.PHONY: clients
+clients: ## run DPDK and QEMU, unmodified, on that Debian 13 in QEMU
+	@scripts/gates/check-host-vm --clients
+
 .PHONY: check-ci
 check-ci: ## execute samples/ci/ and make check in clean containers (root)
 	@scripts/gates/check-ci
