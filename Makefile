@@ -120,6 +120,22 @@ kernel-selftests: ## run the kernel's own VFIO selftests, unpatched and patched
 check-archs: ## build for arm64, i386, without P2PDMA or THP: no new warning?
 	@scripts/gates/check-series --archs $(BASE)
 
+.PHONY: host-vm
+host-vm: ## make debs, apt and verify-host on a Debian 13 in QEMU
+	@scripts/gates/check-host-vm
+
+.PHONY: clients
+clients: ## run DPDK and QEMU, unmodified, on that Debian 13 in QEMU
+	@scripts/gates/check-host-vm --clients
+
+.PHONY: check-ci
+check-ci: ## execute samples/ci/ and make check in clean containers (root)
+	@scripts/gates/check-ci
+
+.PHONY: check-dkms
+check-dkms: ## test samples/out-of-tree with two versions of DKMS (root)
+	@scripts/gates/check-dkms
+
 ##@ Carry the series
 
 .PHONY: source

@@ -42,6 +42,11 @@ def run_console(args) -> int:
     return 1 if any(not r.known for r in found) else 0
 
 
+def run_classnames(args) -> int:
+    junit.add_classnames(args.file)
+    return 0
+
+
 def run_timeline(args) -> int:
     if args.record:
         return timeline.record(args.file, args.record)
@@ -79,6 +84,9 @@ def add_guests(command) -> None:
     sub = command("console", run_console, "print the reports of bugs in a kernel's console; status 1 if there are any")
     sub.add_argument("file", type=Path, metavar="FILE")
     sub.add_argument("--suite", default="", help="the suite that ran, for reports that are known")
+
+    sub = command("classnames", run_classnames, "complete the JUnit file of kunit.py: the suite of each case")
+    sub.add_argument("file", type=Path, metavar="FILE")
 
     sub = command("rules", rules.run, "print the rules of the KUnit cases that failed")
     sub.add_argument("--right", type=Path, metavar="KTAP", help="print what differs from this run instead")
