@@ -10,18 +10,28 @@
 
 # debian_mirror: the URI of the mirror that the machine's apt takes Debian from.
 debian_mirror() {
-	local codename
+	local codename info
 	codename=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
-	# Origin and label are only known once the machine has its lists;
-	# without, the first source of the machine's own release is it.
+	# Origin and label are only known once the machine has its lists; a fresh one
+	# shows its sources only without. Then the first of its own release is it.
 	# shellcheck disable=SC2016 # $(…) is apt's
-	apt-get indextargets 'Created-By: Packages' \
-		--format '$(REPO_URI) $(RELEASE) $(COMPONENT) $(ORIGIN)/$(LABEL)' 2>/dev/null |
-	awk -v codename="$codename" '
+	for info in yes no; do
+		apt-get -o "APT::Get::IndexTargets::ReleaseInfo=$info" indextargets 'Created-By: Packages' \
+			--format '$(REPO_URI) $(RELEASE) $(COMPONENT) $(ORIGIN)/$(LABEL)' 2>/dev/null
+	done | awk -v codename="$codename" '
 		$3 != "main" { next }
 		$4 == "Debian/Debian" && !best { best = $1 }
 		$2 == codename && $4 !~ /^[A-Za-z]/ && !other { other = $1 }
 		END { print best ? best : other }'
+}
+
+# unreachable LOG: why the mirror could not be reached, if that is what apt says in LOG;
+# a suite that the mirror does not have is something else.
+unreachable() {
+	grep -m1 -o -i -e 'Could not resolve .*' -e 'Temporary failure resolving .*' \
+		-e 'Could not connect to .*' -e 'Cannot initiate the connection .*' \
+		-e 'Connection \(failed\|timed out\|refused\).*' -e 'Unable to connect to .*' \
+		-e 'Could not handshake.*' -e 'Network is unreachable.*' "$1"
 }
 
 apt_private() {
@@ -57,6 +67,7 @@ apt_private() {
 			Acquire::http::Timeout "30";
 			Acquire::https::Timeout "30";
 			Acquire::Retries "3";
+			APT::Update::Error-Mode "any";
 			APT::Sandbox::User "root";
 		END
 	} | write_atomic "$dir/apt.conf"
