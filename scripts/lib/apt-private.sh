@@ -6,12 +6,19 @@
 #
 # apt_private NAME SUITE [also-own]: afterwards "${APT_GET[@]}" and
 # "${APT_QUERY[@]}" know SUITE of the Debian mirror that this machine uses
-# (with also-own: beside the machine's own sources) and nothing else.
+# (with also-own: beside the machine's own sources) and nothing else. Without a SUITE,
+# the machine's own sources alone.
+
+# os_value NAME: of os-release; nothing if it has none.
+os_value() {
+	# shellcheck source=/dev/null
+	(. "${KIT_OS_RELEASE:-/etc/os-release}" 2>/dev/null && printf '%s' "${!1:-}") || :
+}
 
 # debian_mirror: the URI of the mirror that the machine's apt takes Debian from.
 debian_mirror() {
 	local codename info
-	codename=$(. /etc/os-release && printf '%s' "${VERSION_CODENAME:-}")
+	codename=$(os_value VERSION_CODENAME)
 	# Origin and label are only known once the machine has its lists; a fresh one
 	# shows its sources only without. Then the first of its own release is it.
 	# shellcheck disable=SC2016 # $(…) is apt's
@@ -35,17 +42,19 @@ unreachable() {
 }
 
 apt_private() {
-	local suite=$2 own=${3:-} dir=$KIT_CACHE/apt/$1 mirror keyring parts=/dev/null
+	local suite=$2 own=${3:-} dir=$KIT_CACHE/apt/$1 mirror='' keyring parts=/dev/null
 	keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-	mirror=$(debian_mirror)
-	[ -n "$mirror" ] ||
-		die "this machine's apt has no Debian mirror to get $suite from (see 'apt-get indextargets')"
-	[ -f "$keyring" ] ||
-		die "$keyring is missing: install it with 'apt-get install debian-archive-keyring'"
+	if [ -n "$suite" ]; then
+		mirror=$(debian_mirror)
+		[ -n "$mirror" ] ||
+			die "this machine's apt has no Debian mirror to get $suite from (see 'apt-get indextargets')"
+		[ -f "$keyring" ] ||
+			die "$keyring is missing: install it with 'apt-get install debian-archive-keyring'"
+	fi
 	mkdir -p "$dir/lists/partial" "$dir/cache/archives/partial"
 	{
 		[ -z "$own" ] || cat /etc/apt/sources.list 2>/dev/null || :
-		echo "deb [signed-by=$keyring] $mirror $suite main"
+		[ -z "$suite" ] || echo "deb [signed-by=$keyring] $mirror $suite main"
 	} | write_atomic "$dir/kit.list"
 	[ -z "$own" ] || parts=/etc/apt/sources.list.d
 	{
