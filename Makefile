@@ -12,7 +12,9 @@ override VARIANT := $(call home,$(VARIANT))
 override KDIR := $(call home,$(KDIR))
 override KSRC := $(call home,$(KSRC))
 override DEST := $(call home,$(DEST))
-export BASE VARIANT DEVICE KSRC V
+override KIT_BUILD := $(call home,$(KIT_BUILD))
+build = $(if $(KIT_BUILD),$(KIT_BUILD)/)build
+export BASE VARIANT DEVICE KSRC V KIT_BUILD
 
 .DEFAULT_GOAL := help
 .PHONY: help
@@ -28,7 +30,9 @@ help: ## this list
 	@echo "  KSRC=SOURCE       a kernel tree, tarball or checkout, not Debian's source"
 	@echo "  V=1               say more"
 	@echo
-	@echo "Everything is built under build/; downloads and ccache are in KIT_CACHE."
+	@echo
+	@echo "Everything is built under build/, or under KIT_BUILD/build; downloads and"
+	@echo "ccache are in KIT_CACHE, by default ~/.cache/vfio-variant-kit."
 
 ##@ Run it
 
@@ -74,7 +78,7 @@ else
 	@scripts/gates/check-files
 	@scripts/lint --self-test
 	@scripts/lint variants/*/
-	@scripts/lint --in-tree build/linux-$(BASE)
+	@scripts/lint --in-tree $(build)/linux-$(BASE)
 	@scripts/gates/check-series $(BASE)
 endif
 
@@ -194,7 +198,7 @@ docs-publish: ## leave the manual as a folder for any web server: DEST=
 
 .PHONY: bench-docs
 bench-docs: ## put the figures of the last bench into the manual
-	@cd build/bench && cp bench.svg bench.csv targets.csv ivshmem.csv huge.csv contention.csv ../../Documentation/cost/
+	@cp $(foreach f,bench.svg bench.csv targets.csv ivshmem.csv huge.csv contention.csv,$(build)/bench/$(f)) Documentation/cost/
 
 .PHONY: clean
 clean: ## remove results and object files, keep the kernel trees

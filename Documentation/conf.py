@@ -9,7 +9,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 KIT_ROOT = os.path.dirname(HERE)
 BASE = os.environ.get("BASE") or "7.3"
-KDOC_TREE = os.path.join(KIT_ROOT, "build", f"linux-{BASE}")
+KDOC_TREE = os.path.join(os.environ.get("KIT_BUILD") or KIT_ROOT, "build", f"linux-{BASE}")
 
 sys.dont_write_bytecode = True
 os.environ["srctree"] = KDOC_TREE  # read by kerneldoc.py

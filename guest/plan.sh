@@ -36,10 +36,12 @@ check_device() {
 
 # guest_build BASE UNPATCHED CONFIG [--kernel-selftests]: the folder of the kernel in
 # $kernel, and $initramfs.
-# shellcheck disable=SC2034 # for those who source this
+# shellcheck disable=SC2034,SC2154 # for those who source this; of ask
 guest_build() {
-	kernel=$("$KIT_ROOT/guest/build-kernel" ${2:+--unpatched} --config "$3" "$1")
-	initramfs=$("$KIT_ROOT/guest/build-initramfs" ${2:+--unpatched} ${4:+"$4"} "$1")
+	ask "$KIT_ROOT/guest/build-kernel" ${2:+--unpatched} --config "$3" "$1"
+	kernel=$answer
+	ask "$KIT_ROOT/guest/build-initramfs" ${2:+--unpatched} ${4:+"$4"} "$1"
+	initramfs=$answer
 }
 
 plan_begin() {

@@ -11,8 +11,7 @@
 set -euo pipefail
 
 KIT_ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
-KIT_CACHE=${KIT_CACHE:-${XDG_CACHE_HOME:-${HOME:?HOME is not set: set KIT_CACHE to a folder for downloads}/.cache}/vfio-variant-kit}
-BUILD=$KIT_ROOT/build
+KIT_CACHE=${KIT_CACHE:-${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}/vfio-variant-kit}
 KIT_NAME=$(basename "$0")
 KIT_JOBS=${KIT_JOBS:-$(nproc)}
 # The kernel bases that core-patch/ has a series for; the first is the default.
@@ -38,8 +37,13 @@ usage() { sed -n -e '1d' -e '/^# SPDX/d' -e '/^#/!q' -e 's/^# \{0,1\}//' -e '/./
 # options FLAGS WITH_VALUE "$@": read a command's options, each into a variable
 # of its name (--self-test sets self_test to 1, --out DIR sets out to DIR). FLAGS
 # and WITH_VALUE are lists of names. The other arguments, and all after "--", are
-# left in operands. --help prints the usage and ends.
+# left in operands. --help prints the usage and ends; otherwise the command can work
+# where it is, or it ends.
 options() {
+	read_options "$@"
+	check_place
+}
+read_options() {
 	local flags=" $1 " with_value=" $2 " name
 	shift 2
 	operands=()
@@ -152,7 +156,7 @@ need_tools() {
 	local tool
 	for tool in "${@:2}"; do
 		# shellcheck disable=SC2086 # words
-		have "$tool" || "$KIT_ROOT/scripts/setup" $1
+		have "$tool" || child "$KIT_ROOT/scripts/setup" $1
 	done
 }
 
@@ -191,6 +195,28 @@ kit_cleanup() {
 trap kit_cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
+
+# child COMMAND...: run another command of the kit. A signal ends it at once: what runs
+# in the foreground, bash would wait for first.
+child() {
+	local rc=0
+	"$@" <&0 &
+	KIT_JOB=$!
+	wait "$KIT_JOB" || rc=$?
+	KIT_JOB=
+	return "$rc"
+}
+# ask COMMAND...: the same, with what it prints in $answer.
+# shellcheck disable=SC2034 # for who calls it
+ask() {
+	local file rc=0
+	file=$(mktemp)
+	on_exit "rm -f '$file'"
+	child "$@" >"$file" || rc=$?
+	answer=$(cat "$file")
+	rm -f "$file"
+	return "$rc"
+}
 
 # run_logged LOG SECONDS "what" COMMAND...: output to LOG, progress for people
 # meanwhile, at most SECONDS. When it fails: the end of the log and its path.
@@ -273,5 +299,7 @@ write_atomic() {
 	mv -f "$tmp" "$1"
 }
 
+. "$KIT_ROOT/scripts/lib/place.sh"
+place_of_build
 . "$KIT_ROOT/scripts/lib/build.sh"
 . "$KIT_ROOT/scripts/lib/series.sh"
