@@ -17,6 +17,7 @@ export BASE VARIANT DEVICE KSRC V
 .DEFAULT_GOAL := help
 .PHONY: help
 help: ## this list
+	@echo "VFIO variant-driver kit $$(cat VERSION)"
 	@echo "usage: make TARGET [SETTING=VALUE...]"
 	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } \
 		/^[a-z][a-z0-9-]*:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

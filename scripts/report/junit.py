@@ -8,6 +8,8 @@ and the text of failures, and knows neither cells nor the kernel's console."""
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 
+import kit
+
 
 @dataclass
 class Case:
@@ -30,7 +32,7 @@ def clean(text: str) -> str:
 
 
 def to_xml(suites: list[Suite]) -> str:
-    root = ET.Element("testsuites")
+    root = ET.Element("testsuites", name=kit.TITLE)
     for suite in suites:
         count = {s: str(sum(c.status == s for c in suite.cases)) for s in ("fail", "skip")}
         node = ET.SubElement(root, "testsuite", name=suite.name, tests=str(len(suite.cases)),
