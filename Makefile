@@ -153,6 +153,10 @@ unapply: ## take it out of KDIR again
 
 ##@ Read it, and clean up
 
+.PHONY: dist
+dist: ## make a reproducible archive of the last commit, in build/dist
+	@scripts/build-dist
+
 .PHONY: htmldocs
 htmldocs: ## build the manual, as a site in build/docs/html
 	@scripts/build-docs
