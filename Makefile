@@ -19,6 +19,7 @@ export BASE VARIANT DEVICE KSRC V KIT_BUILD
 .DEFAULT_GOAL := help
 .PHONY: help
 help: ## this list
+	@echo "VFIO variant-driver kit $$(cat VERSION)"
 	@echo "usage: make TARGET [SETTING=VALUE...]"
 	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } \
 		/^[a-z][a-z0-9-]*:.*## / { printf "  %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -183,6 +184,10 @@ unapply: ## take it out of KDIR again: [PARTS=A-C]
 	@scripts/apply-series --revert $(if $(PARTS),--parts "$(PARTS)") "$(KDIR)"
 
 ##@ Read it, and clean up
+
+.PHONY: dist
+dist: ## make a reproducible archive of the last commit, in build/dist
+	@scripts/build-dist
 
 .PHONY: htmldocs
 htmldocs: ## build the manual, as a site in build/docs/html

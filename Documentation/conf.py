@@ -21,9 +21,11 @@ sys.path[:0] = [
 ]
 
 project = "VFIO variant-driver kit"
+with open(os.path.join(KIT_ROOT, "VERSION"), encoding="utf-8") as f:
+    version = release = f.read().strip()
 author = "The VFIO variant-driver kit authors"
 copyright = "2026 The VFIO variant-driver kit authors"
-html_title = project
+html_title = f"{project} {release}"
 language = "en"
 
 extensions = ["sphinx.ext.graphviz", "kerneldoc", "kitdocs"]

@@ -11,6 +11,13 @@ kgit() {
 		    -c maintenance.auto=false "$@"
 }
 
+# own_checkout: is the kit a git checkout of its own? It is none where an archive
+# of it was unpacked, be it inside of another project's checkout.
+own_checkout() {
+	local top
+	top=$(git -C "$KIT_ROOT" rev-parse --show-toplevel 2>/dev/null) && [ "$top" = "$KIT_ROOT" ]
+}
+
 # is_checkout DIR: is it a bare repository, or the top of a git checkout? With
 # changes that are not committed, a warning.
 is_checkout() {

@@ -10,6 +10,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import kit
+
 
 @dataclass
 class Case:
@@ -32,7 +34,7 @@ def clean(text: str) -> str:
 
 
 def to_xml(suites: list[Suite]) -> str:
-    root = ET.Element("testsuites")
+    root = ET.Element("testsuites", name=kit.TITLE)
     names: Counter[str] = Counter()
     for suite in suites:
         # A service tells cases apart by the names of suite and case.

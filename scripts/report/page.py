@@ -4,6 +4,7 @@
 
 from pathlib import Path
 
+import kit
 import timeline
 from cells import Cell
 from story import BadTimeline
@@ -115,6 +116,7 @@ def page(v: Verdict) -> str:
            '<meta name="viewport" content="width=device-width, initial-scale=1">'
            f"<title>VFIO BAR revocation: {'FAIL' if failed else 'ok'}</title><style>{css}</style></head><body>"
            f'<h1>VFIO BAR revocation</h1><div class="dim">{esc(v.facts())}</div>'
+           f'<div class="dim">{esc(kit.TITLE)}</div>'
            f'<div class="verdict">{verdict}, {passed} passed, {skipped} skipped</div>']
     out += [failure(v, some) for some in v.together()]
     if v.reports:

@@ -16,6 +16,7 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import console
+import kit
 from table import counts, paint
 
 HERE = Path(__file__).parent
@@ -30,7 +31,7 @@ def text_of(page: str) -> str:
 
 def output(case: Path) -> str:
     """What the subcommand prints, its exit status, the text of its page. XML has to be
-    XML."""
+    XML, and to name the kit. The version of the kit is VERSION in what is expected."""
     with tempfile.TemporaryDirectory() as tmp:
         folder = Path(tmp, "results")
         # Not the modes: the checkout may be read-only.
@@ -41,10 +42,12 @@ def output(case: Path) -> str:
         run = subprocess.run([sys.executable, str(HERE), *(w.replace(",", " ") for w in words)], text=True,
                              capture_output=True, check=False, env=env, cwd=folder)
         for path in folder.glob("*.xml"):
-            ET.parse(path)
+            printed_by = ET.parse(path).getroot().get("name")
+            if printed_by != kit.TITLE:
+                return f"{path.name} names {printed_by!r}, not {kit.TITLE!r}\n"
         pages = [text_of(path.read_text(encoding="utf-8")) for path in folder.glob("*.html")]
         printed = "\n".join([run.stdout + run.stderr + f"exit status {run.returncode}", *pages])
-        return printed.replace(str(folder), "DIR") + "\n"
+        return printed.replace(str(folder), "DIR").replace(kit.TITLE, f"{kit.NAME} VERSION") + "\n"
 
 
 def differences(case: Path, accept: bool) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import cells
 import console
 import junit
+import kit
 from cells import Cell, Check, Word
 
 
@@ -222,6 +223,7 @@ class Verdict:
     def as_json(self) -> dict:
         passed, failed, skipped = self.counts()
         return {
+            "kit": kit.VERSION,
             "kernel": self.results.kernel,
             "passed": passed, "failed": failed, "skipped": skipped,
             "failures": [dataclasses.asdict(f) for f in self.failures],
