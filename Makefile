@@ -126,11 +126,11 @@ check-archs: ## build for arm64, i386, without P2PDMA or THP: no new warning?
 	@scripts/gates/check-series --archs $(BASE)
 
 .PHONY: host-vm
-host-vm: ## make debs, apt and verify-host on a Debian 13 in QEMU
+host-vm: ## (unfinished) debs, apt, verify-host on a Debian 13 in QEMU
 	@scripts/gates/check-host-vm
 
 .PHONY: clients
-clients: ## run DPDK and QEMU, unmodified, on that Debian 13 in QEMU
+clients: ## (unfinished) run DPDK and QEMU on that Debian 13 in QEMU
 	@scripts/gates/check-host-vm --clients
 
 .PHONY: check-ci
