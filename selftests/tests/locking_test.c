@@ -9,16 +9,22 @@
  * waits as well, and none of the three ever moves. They are in a process of their
  * own, which ends, or is killed, after a while.
  *
+ * A fault of a BAR mapping does wait for memory_lock, but not with mmap_lock held:
+ * while it waits behind the config write, another thread of the process has to
+ * get a number of mmap() and munmap() done. The page is given only afterwards, so
+ * that how long anything takes plays no part.
+ *
  * Whether this driver's read holds memory_lock while it copies differs: the core's
  * own does not, nvgrace-gpu's does, and so does the test driver of
  * selftests/drivers/hold. It is seen from the config write. With --holds the
- * config write has to wait, or the test has shown nothing.
+ * config write and the fault have to wait, or the test has shown nothing.
  *
  * usage: locking_test [HARNESS OPTIONS] [--holds] BDF
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/userfaultfd.h>
 #include <poll.h>
 #include <pthread.h>
@@ -33,14 +39,15 @@
 #include "kselftest_harness.h"
 
 #define RW	(PROT_READ | PROT_WRITE)
+#define ROUNDS	100
 
 static bool must_hold;
 
-/* What the process with the three threads says, while they wait. */
+/* What the process with the threads says, while they wait. */
 struct seen {
 	bool in_the_copy;	/* the read is suspended */
-	bool write_waited;
-	bool map_came_back;
+	bool waited;		/* those behind the read */
+	bool went_on;		/* the thread that is not to wait */
 };
 
 FIXTURE(locking) {
@@ -49,8 +56,9 @@ FIXTURE(locking) {
 	struct kit_area *area;
 	char *buf;
 	int uffd;
-	pthread_t reader, writer, mapper, faulter;
-	bool read_done, write_done, map_done, fault_done;
+	pthread_t reader, writer, mapper, faulter, other;
+	bool read_done, write_done, map_done, fault_done, other_go, other_done;
+	pid_t faulter_tid;
 	long read_result;
 	void *mapped;
 	char *va;
@@ -133,8 +141,29 @@ static void *touch_bar(void *arg)
 	struct _test_data_locking *self = arg;
 	u32 val;
 
+	WRITE_ONCE(self->faulter_tid, gettid());
 	kit_try_read(self->va, &val);
 	WRITE_ONCE(self->fault_done, true);
+	return NULL;
+}
+
+/* What a thread does that has nothing to do with the device. */
+static void *map_memory(void *arg)
+{
+	struct _test_data_locking *self = arg;
+	char *va;
+	int i;
+
+	while (!READ_ONCE(self->other_go))
+		usleep(1000);
+	for (i = 0; i < ROUNDS; i++) {
+		va = mmap(NULL, KIT_PAGE_SIZE, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (va == MAP_FAILED)
+			return NULL;
+		WRITE_ONCE(*va, 1);
+		munmap(va, KIT_PAGE_SIZE);
+	}
+	WRITE_ONCE(self->other_done, true);
 	return NULL;
 }
 
@@ -170,6 +199,40 @@ static void give_page(struct _test_data_locking *self)
 	ioctl(self->uffd, UFFDIO_ZEROPAGE, &zero);
 }
 
+/*
+ * Does thread @tid sleep in the kernel, in a state that no usual signal ends?
+ * Without stdio, whose memory may need mmap_lock.
+ */
+static bool sleeps(pid_t tid)
+{
+	char path[64], stat[128], *state;
+	ssize_t len;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	len = read(fd, stat, sizeof(stat) - 1);
+	close(fd);
+	stat[len > 0 ? len : 0] = 0;
+	state = strrchr(stat, ')');
+	return state && !strncmp(state, ") D", 3);
+}
+
+/* The fault waits, which needs no more of the machine; false: it is over. */
+static bool fault_waits(struct _test_data_locking *self)
+{
+	double until = kit_now() + 10;
+
+	while (!READ_ONCE(self->fault_done) && kit_now() < until) {
+		if (READ_ONCE(self->faulter_tid) && sleeps(self->faulter_tid))
+			return true;
+		usleep(2000);
+	}
+	return false;
+}
+
 #define STUCK	2	/* exit status of the process */
 
 /*
@@ -187,10 +250,10 @@ static int three_threads(struct _test_data_locking *self, int to)
 	seen.in_the_copy = fault_arrived(self);
 	if (pthread_create(&self->writer, NULL, write_config, self))
 		return 1;
-	seen.write_waited = !wait_for(&self->write_done, 0.5);
+	seen.waited = !wait_for(&self->write_done, 0.5);
 	if (pthread_create(&self->mapper, NULL, map_bar, self))
 		return 1;
-	seen.map_came_back = wait_for(&self->map_done, 3);
+	seen.went_on = wait_for(&self->map_done, 3);
 	if (write(to, &seen, sizeof(seen)) != sizeof(seen))
 		return 1;
 	/* What mmap() made is usable once the writer is done. */
@@ -219,7 +282,12 @@ static int wait_child(pid_t pid, double seconds)
 	return -1;
 }
 
-static void run_three_threads(struct __test_metadata *_metadata, struct _test_data_locking *self)
+/*
+ * @threads in a process of their own. @blame says what is wrong if the thread
+ * that is not to wait does not go on.
+ */
+static void run_process(struct __test_metadata *_metadata, struct _test_data_locking *self,
+			int (*threads)(struct _test_data_locking *self, int to), const char *blame)
 {
 	struct seen seen = {};
 	struct pollfd pfd;
@@ -230,25 +298,30 @@ static void run_three_threads(struct __test_metadata *_metadata, struct _test_da
 	self->child = fork();
 	ASSERT_GE(self->child, 0);
 	if (!self->child)
-		_exit(three_threads(self, fds[1]));
+		_exit(threads(self, fds[1]));
 	close(fds[1]);
 	pfd = (struct pollfd){ .fd = fds[0], .events = POLLIN };
-	ASSERT_EQ(1, poll(&pfd, 1, 20000)) TH_LOG("the threads did not start");
+	ASSERT_EQ(1, poll(&pfd, 1, 40000)) TH_LOG("the threads did not start");
 	ASSERT_EQ(sizeof(seen), read(fds[0], &seen, sizeof(seen)));
 	close(fds[0]);
 	EXPECT_TRUE(seen.in_the_copy) TH_LOG("the read did not wait for its page");
 	if (must_hold)
-		EXPECT_TRUE(seen.write_waited)
-			TH_LOG("the read does not hold memory_lock over its copy");
-	EXPECT_TRUE(seen.map_came_back) TH_LOG("mmap() of a BAR waits for memory_lock");
+		EXPECT_TRUE(seen.waited)
+			TH_LOG("nothing waits behind the read, so nothing was tested");
+	EXPECT_TRUE(seen.went_on) TH_LOG("%s", blame);
 	status = wait_child(self->child, 25);
 	if (status != -1)
 		self->child = 0;
 	EXPECT_FALSE(status == -1 || (WIFEXITED(status) && WEXITSTATUS(status) == STUCK))
 		TH_LOG("deadlock: the page has come, and not one of the three threads moves");
 	EXPECT_EQ(0, status);
-	ksft_print_msg("the config write %s behind the read\n",
-		       seen.write_waited ? "waited" : "did not wait");
+	ksft_print_msg("who needs memory_lock %s behind the read\n",
+		       seen.waited ? "waited" : "did not wait");
+}
+
+static void run_three_threads(struct __test_metadata *_metadata, struct _test_data_locking *self)
+{
+	run_process(_metadata, self, three_threads, "mmap() of a BAR waits for memory_lock");
 }
 
 TEST_F_TIMEOUT(locking, mmap_while_a_read_is_suspended, 60)
@@ -275,31 +348,52 @@ TEST_F_TIMEOUT(locking, first_mmap_of_a_region_while_a_read_is_suspended, 60)
 	run_three_threads(_metadata, self);
 }
 
-/* The other way to memory_lock under mmap_lock: a fault waits, and then is served. */
-static void run_fault(struct __test_metadata *_metadata, struct _test_data_locking *self)
+/*
+ * The other way to memory_lock under mmap_lock: a fault waits, and then is served.
+ * Nobody has touched the page, so it has no PTE. Threads are made while no fault
+ * waits, because their stacks are mapped.
+ */
+static int fault_threads(struct _test_data_locking *self, int to)
 {
+	struct seen seen = {};
 	u32 val;
 
-	ASSERT_TRUE(kit_try_read(self->va, &val));
-	ASSERT_EQ(0, watch_buf(self));
-	ASSERT_EQ(0, pthread_create(&self->reader, NULL, read_device, self));
-	ASSERT_TRUE(fault_arrived(self));
-	ASSERT_EQ(0, pthread_create(&self->writer, NULL, write_config, self));
-	wait_for(&self->write_done, 0.3);
-	ASSERT_EQ(0, pthread_create(&self->faulter, NULL, touch_bar, self));
-	wait_for(&self->fault_done, 0.3);
+	if (watch_buf(self) ||
+	    pthread_create(&self->other, NULL, map_memory, self) ||
+	    pthread_create(&self->reader, NULL, read_device, self))
+		return 1;
+	seen.in_the_copy = fault_arrived(self);
+	if (pthread_create(&self->writer, NULL, write_config, self))
+		return 1;
+	seen.waited = !wait_for(&self->write_done, 0.5);
+	if (pthread_create(&self->faulter, NULL, touch_bar, self))
+		return 1;
+	seen.waited = fault_waits(self) && seen.waited;
+	WRITE_ONCE(self->other_go, true);
+	seen.went_on = wait_for(&self->other_done, 20);
+	if (seen.waited && READ_ONCE(self->fault_done))
+		seen.waited = false;
+	if (write(to, &seen, sizeof(seen)) != sizeof(seen))
+		return 1;
 	give_page(self);
-	ASSERT_TRUE(wait_for(&self->read_done, 10));
-	ASSERT_TRUE(wait_for(&self->write_done, 10));
-	EXPECT_TRUE(wait_for(&self->fault_done, 10));
-	pthread_join(self->reader, NULL);
-	pthread_join(self->writer, NULL);
-	pthread_join(self->faulter, NULL);
-	EXPECT_TRUE(kit_try_read(self->va, &val));
+	if (!wait_for(&self->read_done, 6) || !wait_for(&self->write_done, 5) ||
+	    !wait_for(&self->fault_done, 5))
+		return STUCK;
+	if (!kit_try_read(self->va, &val))
+		return 4;
+	return self->read_result == 64 ? 0 : 5;
+}
+
+static void run_fault(struct __test_metadata *_metadata, struct _test_data_locking *self)
+{
+	run_process(_metadata, self, fault_threads,
+		    "a fault that waits for memory_lock stops the rest of the process");
 }
 
 TEST_F_TIMEOUT(locking, fault_while_a_read_is_suspended, 60)
 {
+	munmap(self->va, KIT_PAGE_SIZE);
+	self->va = kit_map(&self->dev, self->area, 0, KIT_PAGE_SIZE, RW);
 	run_fault(_metadata, self);
 }
 
