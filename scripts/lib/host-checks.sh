@@ -4,19 +4,17 @@
 # Whether scripts/verify-host may take a device, and which driver it binds. Plain sh;
 # sourced, never run.
 
-# Every process's open device nodes, "kind|major:minor (hex)|/proc/PID/fd/N".
-# stat follows the links: what a file is called, in which container, is the same.
+# Every process's device nodes, open or mapped, "kind|major:minor (hex)|/proc/PID/fd/N".
+# stat follows the links: what a file is called, in which container, is the same. A
+# file of a server that does not answer takes forever: to be called by limited.
 find_open() {
-	_rc=0
-	find "$proc"/[0-9]*/fd -type l >"$tmp/fds" 2>/dev/null || :
-	# A file of a server that does not answer can take forever.
-	timeout 60 xargs -r stat -L -c '%F|%t:%T|%n' <"$tmp/fds" >"$tmp/open" 2>/dev/null || _rc=$?
-	case $_rc in
-	0|123) ;;	# some are gone already
-	*) die "cannot find out within a minute which device nodes are open" ;;
-	esac
+	find "$proc"/[0-9]*/fd "$proc"/[0-9]*/map_files -type l >"$tmp/fds" 2>/dev/null || :
+	# Some are gone already.
+	xargs -r stat -L -c '%F|%t:%T|%n' <"$tmp/fds" >"$tmp/open" 2>/dev/null || :
 	find "$proc"/[0-9]*/fdinfo -type f -print0 2>/dev/null |
 		xargs -0 -r grep -s -H '^vfio-device-syspath:' >"$tmp/fdinfo" || :
+	find "$proc"/[0-9]*/maps -print0 2>/dev/null |
+		xargs -0 -r grep -s -H -e '[0-9a-f]:[0-9a-f][0-9a-f]\.[0-7]' -e 'anon_inode:\[vfio-device\]' >"$tmp/maps" || :
 }
 process() {
 	_pid=${1#"$proc"/}
@@ -29,14 +27,38 @@ open_node() {
 	_hex=$(printf '%x:%x' "${2%:*}" "${2#*:}")
 	_who=$(grep "^$1[^|]*|$_hex|" "$tmp/open" | head -n 1 | cut -d'|' -f3)
 	[ -n "$_who" ] || return 1
-	printf '%s is open: %s' "$3" "$(process "$_who")"
+	case $_who in
+	*/map_files/*) printf '%s is mapped: %s' "$3" "$(process "$_who")" ;;
+	*) printf '%s is open: %s' "$3" "$(process "$_who")" ;;
+	esac
+}
+
+# held BDF: true, and says by whom, if a VFIO device is open. The core enables the
+# device when it is opened, and disables it when the last file is gone: also one that
+# no process shows, as it is on its way through a socket, say, or of which only a
+# mapping is left, which a driver has made by hand and which has no name.
+held() {
+	_who=$(grep "/$1\$" "$tmp/fdinfo" | head -n 1 | cut -d: -f1)
+	[ -z "$_who" ] || { printf 'its VFIO device is open: %s' "$(process "$_who")"; return 0; }
+	_who=$(grep -F "$1" "$tmp/maps" | head -n 1 | cut -d: -f1)
+	[ -z "$_who" ] || { printf 'it is mapped: %s' "$(process "$_who")"; return 0; }
+	is_vfio "$1" && [ "$(get "$real/enable")" != 0 ] || return 1
+	_who=$(grep -F 'anon_inode:[vfio-device]' "$tmp/maps" | head -n 1 | cut -d: -f1)
+	if [ -n "$_who" ]; then
+		printf 'its VFIO device is open, and this process maps one: %s' "$(process "$_who")"
+	elif [ -n "$(get "$real/enable")" ]; then
+		printf 'its VFIO driver has enabled it: something holds its VFIO device open'
+	else
+		return 1
+	fi
 }
 
 # in_use BDF: true, and says how, if anything uses the device.
 in_use() {
 	real=$(readlink -f "$devices/$1")
-	_n=$(get "$real/sriov_numvfs")
-	[ "${_n:-0}" -eq 0 ] || { printf '%s virtual functions of it are enabled' "$_n"; return 0; }
+	# Not sriov_numvfs: to read that takes the device's lock.
+	_n=$(find "$real/" -maxdepth 1 -name 'virtfn*' | wc -l)
+	[ "$_n" -eq 0 ] || { printf '%s virtual functions of it are enabled' "$_n"; return 0; }
 	[ "$(get "$real/boot_vga")" != 1 ] || { printf 'it is the display that the machine booted with'; return 0; }
 	_f=$(find "$real" -path '*/graphics/fb*' -type d 2>/dev/null | head -n 1)
 	[ -z "$_f" ] || { printf 'a console is on it (%s)' "$(basename "$_f")"; return 0; }
@@ -97,15 +119,13 @@ in_use() {
 		! open_node b "$_number" "$_node" || return 0
 	done <"$tmp/nodes"
 
-	_who=$(grep "/$1\$" "$tmp/fdinfo" | head -n 1 | cut -d: -f1)
-	[ -z "$_who" ] || { printf 'its VFIO device is open: %s' "$(process "$_who")"; return 0; }
-	_who=$(find "$proc"/[0-9]*/maps -type f -print0 2>/dev/null | xargs -0 -r grep -l -s -F "$1" | head -n 1)
-	[ -z "$_who" ] || { printf 'it is mapped: %s' "$(process "$_who")"; return 0; }
-	return 1
+	held "$1"
 }
 
 # check_device BDF: dies if it must not be taken.
 check_device() {
+	# What has to be put back can be read.
+	get "$devices/$1/driver_override" >/dev/null
 	case $(get "$devices/$1/class") in
 	0x06*) die "$1 is a bridge (class $(get "$devices/$1/class"))" ;;
 	esac

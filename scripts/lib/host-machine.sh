@@ -21,14 +21,18 @@ link_of() {
 }
 driver_of() { link_of "$devices/$1/driver"; }
 is_vfio() { [ -d "$devices/$1/vfio-dev" ]; }
+# override_of BDF: false if it cannot be read. Up to 7.2 that takes the device's lock,
+# which a removal, and an unbind that waits for a user, hold.
 override_of() {
-	_value=$(get "$devices/$1/driver_override")
+	_value=$(limited 10 get "$devices/$1/driver_override") || return 1
 	[ "$_value" = '(null)' ] || printf '%s' "$_value"
 }
 
-# binding BDF: its driver, driver_override and power/control; "-" is none.
+# binding BDF: its driver, driver_override and power/control; "-" is none, and "?" is
+# not to be found out.
 binding() {
-	_d=$(driver_of "$1") _o=$(override_of "$1") _power=$(get "$devices/$1/power/control")
+	_o=$(override_of "$1") || _o='?'
+	_d=$(driver_of "$1") _power=$(get "$devices/$1/power/control")
 	printf '%s %s %s\n' "${_d:--}" "${_o:--}" "${_power:--}"
 }
 # pci_driver_of MODULE: the driver of it, if it is loaded and has one.
@@ -50,21 +54,31 @@ within() {
 }
 is_dead() { ! kill -0 "$1" 2>/dev/null; }
 
-# limited SECONDS COMMAND...: its status, or 124 when it is not done by then. It
-# cannot be waited for: a process that hangs in the kernel cannot be killed.
+# How long anything that may take a device's lock may take; less on a machine of files.
+patience=60
+[ -z "$root" ] || patience=$(get "$root/patience" | grep . || echo 60)
+
+# limited SECONDS COMMAND...: what it prints, and its status, or 124 when it is not done
+# by then. It cannot be waited for: a process that hangs in the kernel cannot be
+# killed. Nor does it keep an output of this process open.
 limited() {
-	_tenths=$(($1 * 10))
+	_seconds=$1
+	[ "$_seconds" -le "$patience" ] || _seconds=$patience
 	shift
-	rm -f "$state/status"
+	_job=$(mktemp "${tmp:-${TMPDIR:-/tmp}}/verify-host.XXXXXX")
 	(
-		trap - EXIT
+		trap - EXIT INT TERM HUP
 		_rc=0
-		"$@" || _rc=$?
-		echo "$_rc" >"$state/status.new"
-		mv "$state/status.new" "$state/status"
-	) &
-	within "$_tenths" test -s "$state/status" || { kill "$!" 2>/dev/null || :; return 124; }
-	return "$(cat "$state/status")"
+		("$@") || _rc=$?
+		echo "$_rc" >"$_job.new"
+		mv "$_job.new" "$_job.status"
+	) >"$_job" 2>&1 </dev/null &
+	_pid=$!
+	within $((_seconds * 10)) test -s "$_job.status" || { kill "$_pid" 2>/dev/null || :; return 124; }
+	cat "$_job"
+	_rc=$(cat "$_job.status")
+	rm -f "$_job" "$_job.status"
+	return "$_rc"
 }
 store() {
 	printf '%s\n' "$1" >"$2" || return 1

@@ -16,13 +16,13 @@ give_back() {
 		[ -d "$devices/$_bdf" ] || continue
 		_d=$(driver_of "$_bdf")
 		[ -z "$_d" ] || [ "$_d" = "$_driver" ] ||
-			limited 60 store "$_bdf" "$devices/$_bdf/driver/unbind" 2>/dev/null || :
+			limited 60 store "$_bdf" "$devices/$_bdf/driver/unbind" >/dev/null || :
 		[ "$_override" != - ] || _override=
-		limited 10 store "$_override" "$devices/$_bdf/driver_override" 2>/dev/null || :
+		limited 10 store "$_override" "$devices/$_bdf/driver_override" >/dev/null || :
 		_d=$(driver_of "$_bdf")
 		[ -n "$_d" ] || [ "$_driver" = - ] ||
-			limited 60 store "$_bdf" "$sys/bus/pci/drivers/$_driver/bind" 2>/dev/null || :
-		limited 10 store "$_control" "$devices/$_bdf/power/control" 2>/dev/null || :
+			limited 60 store "$_bdf" "$sys/bus/pci/drivers/$_driver/bind" >/dev/null || :
+		limited 10 store "$_control" "$devices/$_bdf/power/control" >/dev/null || :
 	done <"$state/devices"
 }
 
@@ -42,8 +42,8 @@ end_program() {
 restore() {
 	[ -s "$state/devices" ] || { rm -rf "$state"; return 0; }
 	end_program
-	_tries=30 _good=0
-	while [ "$_good" -lt "$calm" ] && [ "$_tries" -gt 0 ]; do
+	_tries=30 _good=0 _until=$(($(date +%s) + patience * 5))
+	while [ "$_good" -lt "$calm" ] && [ "$_tries" -gt 0 ] && [ "$(date +%s)" -lt "$_until" ]; do
 		if is_back; then
 			_good=$((_good + 1))
 			[ "$_good" -ge "$calm" ] || sleep 1
@@ -62,7 +62,7 @@ restore() {
 		done
 	fi
 	_module=$(get "$state/module")
-	[ -z "$_module" ] || [ ! -d "$sys/module/$_module" ] || rmmod "$_module" 2>/dev/null || :
+	[ -z "$_module" ] || [ ! -d "$sys/module/$_module" ] || limited 60 rmmod "$_module" >/dev/null || :
 	while read -r _bdf _driver _override _; do
 		if [ "$_good" -gt 0 ]; then
 			[ "$_driver" != - ] || _driver='no driver'

@@ -7,12 +7,14 @@
 bdf=0000:03:00.0
 slot=sys/devices/pci0000:00/0000:00:1c.0
 
-# file PATH TEXT..., append PATH TEXT..., folder PATH, link PATH TARGET, gone PATH
+# file PATH TEXT..., append PATH TEXT..., folder PATH, link PATH TARGET, gone PATH,
+# hangs PATH: who reads it, waits for good
 file() { mkdir -p "${1%/*}"; echo "${*:2}" >"$1"; }
 append() { echo "${*:2}" >>"$1"; }
 folder() { mkdir -p "$1"; }
 link() { mkdir -p "${1%/*}"; ln -s "$2" "$1"; }
 gone() { rm -r "$1"; }
+hangs() { rm -f "$1"; mkfifo "$1"; }
 # pci BDF GROUP CLASS MODALIAS: a device behind a root port.
 pci() {
 	local dir=$r/$slot/$1
@@ -75,6 +77,7 @@ new_machine() {
 		"$r/sys/bus/pci/drivers/vfio-pci"
 	module "$r/lib/modules/$release/kernel/vfio-pci.ko" "$release" 'vfio_pci:v*d*sv*sd*bc*sc*i*'
 	process 1 init
+	echo 2 >"$r/patience"
 }
 
 # new_live_machine: one that does something about what is written, see kernel.
