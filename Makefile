@@ -203,7 +203,7 @@ docs-publish: ## leave the manual as a folder for any web server: DEST=
 
 .PHONY: bench-docs
 bench-docs: ## put the figures of the last bench into the manual
-	@cp $(foreach f,bench.svg bench.csv targets.csv ivshmem.csv huge.csv contention.csv,$(build)/bench/$(f)) Documentation/cost/
+	@cp $(foreach f,bench.svg bench.csv targets.csv ivshmem.csv dmabufs.csv huge.csv contention.csv,$(build)/bench/$(f)) Documentation/cost/
 
 .PHONY: clean
 clean: ## remove results and object files, keep the kernel trees

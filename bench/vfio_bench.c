@@ -715,6 +715,21 @@ static int dmabuf[MAX_DMABUFS];
 static char *lent[MAX_DMABUFS];
 static u64 iova[MAX_DMABUFS];
 
+/* Who imports the DMABUFs: nobody, iommufd, or bench/importer, which is slow. */
+enum importer { NONE, IOMMUFD, SLOW };
+
+#define SLOW_MS		20	/* from being told to letting go: some ticks */
+
+static int slow_importers = -1;
+
+static int import_slowly(int fd)
+{
+	char line[64];
+	int len = snprintf(line, sizeof(line), "%d %d %s", fd, SLOW_MS, dev.bdf);
+
+	return write(slow_importers, line, len) == len ? 0 : -errno;
+}
+
 static int import_dmabuf(int fd, u64 *iova)
 {
 	struct iommu_ioas_map_file arg = {
@@ -743,13 +758,27 @@ static void drop_import(u64 iova)
 	ioctl(dev.vdev->iommu->iommufd, IOMMU_IOAS_UNMAP, &arg);
 }
 
-static void bench_dmabufs(const char *layout, int n, bool import)
+static int import_one(enum importer who, int j)
+{
+	switch (who) {
+	case IOMMUFD:
+		return import_dmabuf(dmabuf[j], &iova[j]);
+	case SLOW:
+		return import_slowly(dmabuf[j]);
+	default:
+		return 0;
+	}
+}
+
+static void bench_dmabufs(const char *layout, int n, enum importer who)
 {
 	u64 on[8], *export = more[0], *end = more[1];
 	int i, j, err, rounds = ARRAY_SIZE(on) - 1, nr = 0;
 	u64 t0, t1, t2, offset;
 
 	for (i = 0; i < rounds + 1; i++) {
+		if (who == SLOW)
+			slow_importers = open("/dev/kit_importer", O_WRONLY | O_CLOEXEC);
 		for (j = 0; j < n; j++) {
 			t0 = tsc();
 			offset = area->offset + (j % pages_of_area()) * PAGE;
@@ -763,7 +792,7 @@ static void bench_dmabufs(const char *layout, int n, bool import)
 			}
 			if (i)
 				export[nr + j] = t1 - t0 - tsc_overhead;
-			err = import ? import_dmabuf(dmabuf[j], &iova[j]) : 0;
+			err = import_one(who, j);
 			if (err) {
 				not_applicable("dmabuf_revoke", layout, strerror(-err));
 				for (; j >= 0; j--)
@@ -776,25 +805,32 @@ static void bench_dmabufs(const char *layout, int n, bool import)
 		t1 = tsc();
 		memory_on();
 		t2 = tsc();
-		if (i) {
+		if (i && who == SLOW) {
+			take((t1 - t0) / 1000);
+		} else if (i) {
 			take_tsc(t0, t1);
 			on[i - 1] = t2 - t1 - tsc_overhead;
 		}
 		for (j = 0; j < n; j++) {
-			if (import)
+			if (who == IOMMUFD)
 				drop_import(iova[j]);
 			t0 = tsc();
 			close(dmabuf[j]);
 			if (i)
 				end[nr + j] = tsc() - t0 - tsc_overhead;
 		}
+		if (who == SLOW)
+			close(slow_importers);
 		nr += i ? n : 0;
 	}
-	result("dmabuf_revoke", layout, n, "insn");
+	/* Who is waited for sleeps: that is time, not instructions. */
+	result("dmabuf_revoke", layout, n, who == SLOW ? "us" : "insn");
+	if (who == SLOW)
+		return;
 	for (i = 0; i < rounds; i++)
 		take(on[i]);
 	result("dmabuf_unrevoke", layout, n, "insn");
-	if (import)
+	if (who != NONE)
 		return;
 	for (i = 0; i < nr; i++)
 		take(export[i]);
@@ -968,7 +1004,8 @@ static void contend(int cpus, double seconds)
 /*
  * A reset must not stall who has nothing to do with the device (rule C2): one
  * thread resets it, one touches its BAR, and one maps and touches memory of its
- * own. The longest time that the last one takes is the result.
+ * own. The longest time that the last one takes is the result, beside what it takes
+ * while nobody touches the BAR.
  */
 static void *map_memory(void *arg)
 {
@@ -990,39 +1027,52 @@ static void *map_memory(void *arg)
 	return NULL;
 }
 
+/* Resets for so long, the BAR touched or not. Return: the longest, in ns. */
+static u64 reset_and_map(double seconds, struct faulter *faulter, u32 *resets)
+{
+	double from, to;
+	pthread_t mapper;
+	u64 longest = 0;
+
+	stop = false;
+	running = 0;
+	if (faulter)
+		VFIO_ASSERT_EQ(pthread_create(&faulter->thread, NULL, fault, faulter), 0);
+	VFIO_ASSERT_EQ(pthread_create(&mapper, NULL, map_memory, &longest), 0);
+	while (READ_ONCE(running) < (faulter ? 2 : 1))
+		sched_yield();
+	from = kit_now();
+	do {
+		VFIO_ASSERT_EQ(ioctl(dev.vdev->fd, VFIO_DEVICE_RESET), 0, "VFIO_DEVICE_RESET\n");
+		(*resets)++;
+		to = kit_now();
+	} while (to < from + seconds);
+	WRITE_ONCE(stop, true);
+	if (faulter)
+		pthread_join(faulter->thread, NULL);
+	pthread_join(mapper, NULL);
+	return longest;
+}
+
 static void stall(double seconds)
 {
 	struct faulter faulter = { .cpu = 1 };
-	pthread_t mapper;
-	u64 longest = 0;
-	double from, to;
-	u32 resets = 0;
+	u32 resets = 0, alone_resets = 0;
+	u64 alone, longest;
 
 	if (!(dev.vdev->info.flags & VFIO_DEVICE_FLAGS_RESET)) {
 		not_applicable("stall", "resets", "the device cannot be reset");
 		return;
 	}
-	stop = false;
-	running = 0;
 	pin(0);
 	faulter.va = map(va_for(0, PAGE), 0, FAULT_PAGES * BLOCK);
-	VFIO_ASSERT_EQ(pthread_create(&faulter.thread, NULL, fault, &faulter), 0);
-	VFIO_ASSERT_EQ(pthread_create(&mapper, NULL, map_memory, &longest), 0);
-	while (READ_ONCE(running) < 2)
-		sched_yield();
-	from = kit_now();
-	do {
-		VFIO_ASSERT_EQ(ioctl(dev.vdev->fd, VFIO_DEVICE_RESET), 0, "VFIO_DEVICE_RESET\n");
-		resets++;
-		to = kit_now();
-	} while (to < from + seconds);
-	WRITE_ONCE(stop, true);
-	pthread_join(faulter.thread, NULL);
-	pthread_join(mapper, NULL);
+	alone = reset_and_map(seconds, NULL, &alone_resets);
+	longest = reset_and_map(seconds, &faulter, &resets);
 	munmap(faulter.va, FAULT_PAGES * BLOCK);
 	put_head("stall");
-	fprintf(out, "\"cpus\":2,\"seconds\":%.3f,\"resets\":%u,\"longest_ns\":%llu}\n",
-		to - from, resets, (unsigned long long)longest);
+	fprintf(out, "\"cpus\":2,\"seconds\":%.3f,\"resets\":%u,", seconds, resets);
+	fprintf(out, "\"alone_ns\":%llu,\"longest_ns\":%llu}\n", (unsigned long long)alone,
+		(unsigned long long)longest);
 }
 
 /* ---- */
@@ -1126,13 +1176,15 @@ int main(int argc, char **argv)
 		bench_touch_and_revoke();
 		bench_anywhere();
 		bench_memory();
-		bench_dmabufs("exported", 0, false);
+		bench_dmabufs("exported", 0, NONE);
 		for (i = 1; i <= MAX_DMABUFS; i = i < 16 ? 16 : i * 4)
-			bench_dmabufs("exported", i, false);
+			bench_dmabufs("exported", i, NONE);
 		for (i = 1; i <= MAX_DMABUFS; i = i < 16 ? 16 : i * 4)
 			bench_mapped_dmabufs(i);
 		for (i = 1; i <= MAX_DMABUFS; i = i < 16 ? 16 : i * 4)
-			bench_dmabufs("imported", i, true);
+			bench_dmabufs("imported", i, IOMMUFD);
+		for (i = 1; i <= MAX_DMABUFS; i = i < 16 ? 16 : i * 4)
+			bench_dmabufs("slow", i, SLOW);
 	}
 	close_device();
 	if (!cpus && !pud)

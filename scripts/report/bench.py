@@ -17,7 +17,14 @@ HERE = Path(__file__).parent
 PLAIN = "vfio-pci"
 # Drivers all of whose mappings are the core's: held to the targets of vfio-pci.
 SAME_AS_PLAIN = (PLAIN, "wrapper-vfio-pci")
-DEVICES = {"ivshmem": "ivshmem-plain", "igb": "igb", "huge": "ivshmem-plain with a PUD"}
+DEVICES = ("ivshmem", "igb", "huge")
+# A table's file, its device, and words for it.
+TABLES = {
+    "ivshmem": ("ivshmem", "ivshmem-plain"),
+    "dmabufs": ("ivshmem", "ivshmem-plain, exported as DMABUFs"),
+    "igb": ("igb", "igb"),
+    "huge": ("huge", "ivshmem-plain with a PUD"),
+}
 NOTES = [
     "Figures are instructions of the guest's CPU, medians, from a run that repeats to the bit. "
     "They do not show cycles: no cache or TLB miss, no TLB shootdown on other CPUs, no lock that "
@@ -197,10 +204,13 @@ def number(value: float | None) -> str:
     return "none" if value is None else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def device_rows(figures: Figures, device: str):
-    """Words, and the figures on both kernels. What a kernel has for another number
-    only, because the region has another size, is not to be compared."""
+def device_rows(figures: Figures, device: str, dmabufs: bool):
+    """Words, and the figures on both kernels, of DMABUFs or of all else. What a
+    kernel has for another number only, because the region has another size, is not
+    to be compared."""
     for op, layout, words in read_rows(HERE / "bench-rows"):
+        if op.startswith("dmabuf_") != dmabufs:
+            continue
         if op.startswith("slope of "):
             rows = figures.measure(device, "slope", f"{op.removeprefix('slope of ')}:{layout}")
         else:
@@ -210,9 +220,9 @@ def device_rows(figures: Figures, device: str):
         yield from ((words.format(n=n), old, new) for n, old, new in rows)
 
 
-def device_table(everything: list[Figures], device: str) -> list[list[str]]:
+def device_table(everything: list[Figures], device: str, dmabufs: bool) -> list[list[str]]:
     """A row an operation, a column a driver, the head first."""
-    tables = [{words: pair for words, *pair in device_rows(f, device)} for f in everything]
+    tables = [{words: pair for words, *pair in device_rows(f, device, dmabufs)} for f in everything]
     rows = [["operation", f"{PLAIN}, unpatched", *(f"{f.driver}, patched" for f in everything)]]
     for words in dict.fromkeys(w for table in tables for w in table):
         cells, unpatched = [], None
@@ -235,9 +245,9 @@ def run(args) -> int:
     missed = [t for t in targets if not t.reached]
     write_csv(args.dir / "targets.csv", target_table(worst(targets)))
     lines = []
-    for device, words in DEVICES.items():
-        rows = device_table(everything, device)
-        write_csv(args.dir / f"{device}.csv", rows)
+    for name, (device, words) in TABLES.items():
+        rows = device_table(everything, device, name == "dmabufs")
+        write_csv(args.dir / f"{name}.csv", rows)
         if args.verbose and len(rows) > 1:
             lines += [f"instructions on {words}", "", *columns(rows, set(range(1, len(rows[0])))), ""]
     if args.verbose:
@@ -266,6 +276,7 @@ def rates(folder: Path, guest: str) -> dict[tuple, float]:
     for r in (r for r in results(folder, guest) if r.get("type") == "stall"):
         out[r["cpus"], "resets a second, BAR touched"] = r["resets"] / r["seconds"]
         out[r["cpus"], "longest mmap() of others meanwhile"] = r["longest_ns"]
+        out[r["cpus"], "... against that with the BAR not touched"] = r["longest_ns"] / r["alone_ns"]
     return out or die(f"the guest {guest} has no results")
 
 
@@ -277,7 +288,7 @@ def contention(args) -> int:
         for key, old in rates(args.dir, f"unpatched-{i}").items():
             ratios.setdefault(key, []).append(new[key] / old if old else math.nan)
     rows = [["CPUs", "patched against unpatched", "median", "least", "most"]]
-    for key, values in sorted(ratios.items(), key=lambda item: item[0][0]):
+    for key, values in ratios.items():
         values.sort()
         shown = (values[len(values) // 2], values[0], values[-1])
         rows.append([*key, *(f"x{x:.3f}" for x in shown)])
