@@ -47,7 +47,7 @@ struct importer {
  * @list: of struct importer
  */
 struct importers {
-	struct mutex lock;
+	struct mutex lock;	/* protects list */
 	struct list_head list;
 };
 
