@@ -40,8 +40,10 @@ check_device() {
 guest_build() {
 	ask "$KIT_ROOT/guest/build-kernel" ${2:+--unpatched} --config "$3" "$1"
 	kernel=$answer
+	lap kernel
 	ask "$KIT_ROOT/guest/build-initramfs" ${2:+--unpatched} ${4:+"$4"} "$1"
 	initramfs=$answer
+	lap programs
 }
 
 plan_begin() {

@@ -151,6 +151,16 @@ need_space() {
 		die "no disk space: $3 needs $2 MB in $1, and $free MB are free"
 }
 
+# lap NAME: what was done since the last one, or since the start, is NAME. tell_laps:
+# where the time went, in a line.
+laps='' lap_from=${EPOCHREALTIME/[.,]/}
+lap() {
+	local now=${EPOCHREALTIME/[.,]/} tenths
+	tenths=$(((now - lap_from) / 100000)) lap_from=$now
+	laps+="${laps:+, }$1 $((tenths / 10)).$((tenths % 10)) s"
+}
+tell_laps() { say "time: $laps"; }
+
 # need_tools "GROUP..." TOOL...: install the groups if one of the tools is missing.
 need_tools() {
 	local tool
