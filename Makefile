@@ -117,6 +117,10 @@ kunit-coverage: ## list the lines of the variants that no KUnit case runs
 selftests-full: ## run all selftests with every driver, and with sanitizers
 	@scripts/check --full selftests-full selftests-kasan host-guest
 
+.PHONY: soak
+soak: ## run all kinds of tests at once, under KASAN: MINUTES=60 [SEED=]
+	@scripts/run-soak --minutes "$(or $(MINUTES),60)" $(if $(SEED),--seed "$(SEED)") $(BASE)
+
 .PHONY: kernel-selftests
 kernel-selftests: ## run the kernel's own VFIO selftests, unpatched and patched
 	@scripts/run-kernel-selftests $(BASE)
