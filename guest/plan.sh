@@ -34,14 +34,14 @@ check_device() {
 	die "$(qemu_version) has no device '$1'$hint"
 }
 
-# guest_build BASE UNPATCHED CONFIG [--kernel-selftests]: the folder of the kernel in
+# guest_build BASE [--unpatched|--no-series|''] CONFIG [--kernel-selftests]: the folder of the kernel in
 # $kernel, and $initramfs.
 # shellcheck disable=SC2034,SC2154 # for those who source this; of ask
 guest_build() {
-	ask "$KIT_ROOT/guest/build-kernel" ${2:+--unpatched} --config "$3" "$1"
+	ask "$KIT_ROOT/guest/build-kernel" ${2:+"$2"} --config "$3" "$1"
 	kernel=$answer
 	lap kernel
-	ask "$KIT_ROOT/guest/build-initramfs" ${2:+--unpatched} ${4:+"$4"} "$1"
+	ask "$KIT_ROOT/guest/build-initramfs" ${2:+"$2"} ${4:+"$4"} "$1"
 	initramfs=$answer
 	lap programs
 }
