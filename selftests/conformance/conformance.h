@@ -49,6 +49,7 @@ struct target {
 
 struct options {
 	bool emulated;		/* the devices may be written to anywhere */
+	bool no_series;		/* what needs the tracepoints is skipped if there are none */
 	int timeout;		/* seconds, for a cell */
 	const struct target *target;	/* of this process */
 	struct trace trace;		/* ... likewise */

@@ -263,6 +263,8 @@ static void help(FILE *f)
 		"                        console-rules in the folder of this program)\n"
 		"  --emulated            the devices may be written to anywhere; never say that\n"
 		"                        of real ones\n"
+		"  --no-series           on a kernel without the tracepoints of core-patch/, what\n"
+		"                        needs them is skipped, not failed\n"
 		"  --timeout S           for one path on one device (the default: %d)\n"
 		"  --jobs N              so many devices at a time (the default: 8)\n"
 		"  --vocabulary          print the names and titles of paths and checks, as JSON\n"
@@ -353,6 +355,7 @@ int main(int argc, char **argv)
 		{ "results", required_argument, NULL, 'r' },
 		{ "console-rules", required_argument, NULL, 'c' },
 		{ "emulated", no_argument, NULL, 'e' },
+		{ "no-series", no_argument, NULL, 'n' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ "jobs", required_argument, NULL, 'j' },
 		{ "vocabulary", no_argument, NULL, 'v' },
@@ -375,6 +378,9 @@ int main(int argc, char **argv)
 			break;
 		case 'e':
 			opt.emulated = true;
+			break;
+		case 'n':
+			opt.no_series = true;
 			break;
 		case 't':
 			opt.timeout = atoi(optarg);
