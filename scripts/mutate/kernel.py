@@ -81,8 +81,13 @@ class Kernel:
             self.good[path] = self.compile(path, text)
         return self.good[path]
 
+    def begin(self, path: str) -> None:
+        """Say whose object is not the good one, should this run be killed."""
+        (self.out / "trying").write_text(str(self.object_of(path)), encoding="utf-8")
+
     def restore(self, path: str) -> None:
         (self.folder / self.object_of(path)).write_bytes(self.good[path])
+        (self.out / "trying").unlink()
 
     def link(self) -> None:
         if self.arch == "uml" and self.link_environment:

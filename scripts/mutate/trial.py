@@ -77,6 +77,7 @@ class Trial:
     def on(self, machine: Machine, mutant: Mutant, good: str, text: str) -> tuple[str, str]:
         kernel = machine.kernel
         expected = kernel.good_object(mutant.path, good)
+        kernel.begin(mutant.path)
         try:
             made = kernel.compile(mutant.path, text)
             if made == expected:
