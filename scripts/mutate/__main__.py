@@ -33,7 +33,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--over", default="series,variants", help="of " + ",".join(scope.GROUPS))
     parser.add_argument("--count", type=int, default=0, help="how many mutants; 0: all")
     parser.add_argument("--seed", default="1", help="what draws the sample")
-    parser.add_argument("--floor", type=float, default=0, help="the percentage to find; 0: all")
+    parser.add_argument("--floor", type=float, default=0, help="the percentage that has to be found")
     parser.add_argument("--only", default="", help="FILE[:LINE], a part of the path is enough")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--dry-run", action="store_true", help="list the mutants and try none")
@@ -82,13 +82,15 @@ def draw(mutants: dict[str, list[syntax.Mutant]], sources: dict[str, scope.Sourc
             del left[path]
 
 
-def machines(kernels: list[Kernel]) -> list[Machine]:
+def machines(kernels: list[Kernel], known: dict[str, results.Result]) -> list[Machine]:
     """Each good kernel is linked and run once in the way that the mutants are."""
     found = []
     for kernel in kernels:
         kernel.make()
         kernel.link()
         found.append(Machine(kernel, judge.right(kernel.guest, kernel.out / "right.log", kernel.guest_lock)))
+        found[-1].objects = {r.objects[kernel.arch]: r.id for r in known.values()
+                             if is_real(r) and kernel.arch in r.objects}
         seconds = found[-1].right.seconds
         print(f"the good kernel, {kernel.arch}: {len(found[-1].right.results)} results in "
               f"{seconds:.1f} s", file=sys.stderr, flush=True)
@@ -175,7 +177,7 @@ def main() -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     log = args.out / "results.jsonl"
     trial = Trial(log, tests_version(args.tree), sources, results.load(log))
-    sets = [] if args.report else copies(machines(kernels), args.jobs)
+    sets = [] if args.report else copies(machines(kernels, trial.known), args.jobs)
     if args.report:
         done = [trial.known[m.id] for m in order if m.id in trial.known]
     else:
@@ -186,7 +188,7 @@ def main() -> int:
     title = f"seed {args.seed}, {args.over}, tests {trial.tests}"
     (args.out / "index.html").write_text(page.html(done, known, title), encoding="utf-8")
     print(f"page: {args.out / 'index.html'}")
-    return 0 if done and total.percent >= (args.floor or 100) else 1
+    return 0 if done and total.percent >= args.floor else 1
 
 
 if __name__ == "__main__":

@@ -6,14 +6,13 @@ import difflib
 import json
 import math
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 EQUIVALENT = Path(__file__).with_name("equivalent")
 # found: the run differs. same: the object is that of the good kernel, or of a mutant that
 # was tried. unbuilt: it does not compile or link. survived: nobody noticed.
 VERDICTS = ("found", "survived", "same", "unbuilt")
-# Of a sample of so many that are no mutants, none would be left to try.
 Z = 1.96    # of 95 %
 
 
@@ -30,6 +29,7 @@ class Result:
     diff: str
     tests: str          # of which version the tests were, of a survivor
     seconds: float
+    objects: dict[str, str] = field(default_factory=dict)  # their digests, by architecture
 
 
 def diff_of(old: str, new: str) -> str:

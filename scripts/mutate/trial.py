@@ -20,7 +20,7 @@ class Machine:
     """A kernel, what it does when it is right, and the objects it was tried with."""
     kernel: Kernel
     right: judge.Right
-    objects: dict[str, str] = field(default_factory=dict)
+    objects: dict[str, str] = field(default_factory=dict)   # digest: the mutant that has it
 
     @property
     def arch(self) -> str:
@@ -54,11 +54,11 @@ class Trial:
         source = self.sources[mutant.path]
         text = mutant.of(source.text)
         begin = time.monotonic()
-        verdict, how, tried = "unbuilt", "", []
+        verdict, how, tried, objects = "unbuilt", "", [], {}
         if before and before.verdict == "survived" and before.tests == self.tests:
-            verdict, tried = "survived", before.by.split()
+            verdict, tried, objects = "survived", before.by.split(), dict(before.objects)
         for machine in machines:
-            outcome, words = self.on(machine, mutant, source.text, text)
+            outcome, words = self.on(machine, mutant, source.text, text, objects)
             if outcome in ("found", "survived"):
                 tried.append(machine.arch)
             if rank(outcome) >= rank(verdict):
@@ -68,13 +68,14 @@ class Trial:
                 break
         result = Result(mutant.id, verdict, " ".join(tried), how, mutant.path, mutant.function,
                         mutant.line, mutant.kind, diff_of(source.text, text), self.tests,
-                        round(time.monotonic() - begin, 1))
+                        round(time.monotonic() - begin, 1), objects)
         with self.lock:
             self.known[mutant.id] = result
             save(self.log, result)
         return result
 
-    def on(self, machine: Machine, mutant: Mutant, good: str, text: str) -> tuple[str, str]:
+    def on(self, machine: Machine, mutant: Mutant, good: str, text: str,
+           objects: dict[str, str]) -> tuple[str, str]:
         kernel = machine.kernel
         expected = kernel.good_object(mutant.path, good)
         kernel.begin(mutant.path)
@@ -82,7 +83,8 @@ class Trial:
             made = kernel.compile(mutant.path, text)
             if made == expected:
                 return "same", "the object is that of the good kernel"
-            twin = self.twin(machine, mutant, made)
+            objects[machine.arch] = f"{mutant.path} {hashlib.sha256(made).hexdigest()[:16]}"
+            twin = self.twin(machine, mutant.id, objects[machine.arch])
             if twin:
                 return "same", f"the object is that of the mutant {twin}"
             kernel.link()
@@ -94,12 +96,11 @@ class Trial:
             kernel.restore(mutant.path)
         return ("found", how) if how else ("survived", "")
 
-    def twin(self, machine: Machine, mutant: Mutant, made: bytes) -> str:
+    def twin(self, machine: Machine, name: str, digest: str) -> str:
         """The mutant, if there is one, that has the same object."""
-        digest = f"{mutant.path} {hashlib.sha256(made).hexdigest()}"
         with self.lock:
-            other = machine.objects.setdefault(digest, mutant.id)
-        return "" if other == mutant.id else other
+            other = machine.objects.setdefault(digest, name)
+        return "" if other == name else other
 
 
 def rank(verdict: str) -> int:
