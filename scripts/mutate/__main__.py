@@ -57,15 +57,17 @@ def wanted(mutants: list[syntax.Mutant], only: str) -> list[syntax.Mutant]:
 
 
 def all_mutants(sources: list[scope.Source], kernels: list[Kernel]) -> dict[str, list[syntax.Mutant]]:
-    """Of each file that one of the kernels compiles."""
+    """Of each file, what any of the kernels compiles of it."""
     found = {}
     for source in sources:
-        kernel = next((k for k in kernels if k.compiles(source.path)), None)
-        if not kernel:
+        able = [kernel for kernel in kernels if kernel.compiles(source.path)]
+        if not able:
             print(f"{source.path}: no kernel here compiles it", file=sys.stderr)
-            continue
-        words, name = kernel.words(source.path)
-        found[source.path] = syntax.mutants(source, name, words, str(kernel.folder))
+        mutants = {}
+        for kernel in able:
+            words, name = kernel.words(source.path)
+            mutants |= {m.id: m for m in syntax.mutants(source, name, words, str(kernel.folder))}
+        found[source.path] = sorted(mutants.values(), key=lambda m: (m.start, m.end, m.new))
     return found
 
 
