@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 EQUIVALENT = Path(__file__).with_name("equivalent")
-# found: the run differs. same: the object is that of the good kernel, or of a mutant that
-# was tried. unbuilt: it does not compile or link. survived: nobody noticed.
-VERDICTS = ("found", "survived", "same", "unbuilt")
+# found: the run differs. survived: nobody noticed. same: the object is that of the good
+# kernel. twin: it is that of a mutant that was tried. unbuilt: it does not compile or link.
+VERDICTS = ("found", "survived", "same", "twin", "unbuilt")
 Z = 1.96    # of 95 %
 
 
@@ -29,7 +29,7 @@ class Result:
     diff: str
     tests: str          # of which version the tests were, of a survivor
     seconds: float
-    objects: dict[str, str] = field(default_factory=dict)  # their digests, by architecture
+    objects: dict[str, str] = field(default_factory=dict)  # by architecture; none: ""
 
 
 def diff_of(old: str, new: str) -> str:
@@ -134,7 +134,7 @@ class Score:
 def score(results: list[Result], known: list[Equivalent]) -> Score:
     total = Score()
     for result in results:
-        if result.verdict in ("same", "unbuilt"):
+        if result.verdict not in ("found", "survived"):
             total.no_mutants += 1
         elif result.verdict == "found":
             total.found += 1

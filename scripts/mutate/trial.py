@@ -14,6 +14,9 @@ from results import Result, diff_of, save
 from scope import Source
 from syntax import Mutant
 
+# What one machine says of a mutant outweighs what another says, in this order.
+RANK = ("unbuilt", "same", "survived", "found", "twin")
+
 
 @dataclass
 class Machine:
@@ -43,10 +46,10 @@ class Trial:
         result = self.known.get(mutant.id)
         if not result:
             return able
-        if result.verdict != "survived":
+        if result.verdict in ("found", "twin"):
             return []
-        done = result.by.split() if result.tests == self.tests else []
-        return [m for m in able if m.arch not in done]
+        again = result.by.split() if result.tests != self.tests else []
+        return [m for m in able if m.arch in again or m.arch not in result.objects]
 
     def run(self, mutant: Mutant, machines: list[Machine]) -> Result:
         """Try it on each until one notices."""
@@ -54,54 +57,51 @@ class Trial:
         source = self.sources[mutant.path]
         text = mutant.of(source.text)
         begin = time.monotonic()
-        verdict, how, tried, objects = "unbuilt", "", [], {}
-        if before and before.verdict == "survived" and before.tests == self.tests:
-            verdict, tried, objects = "survived", before.by.split(), dict(before.objects)
+        result = Result(mutant.id, "unbuilt", "", "", mutant.path, mutant.function, mutant.line,
+                        mutant.kind, diff_of(source.text, text), self.tests, 0)
+        if before and (before.tests == self.tests or before.verdict != "survived"):
+            result.verdict, result.by, result.objects = before.verdict, before.by, before.objects
         for machine in machines:
-            outcome, words = self.on(machine, mutant, source.text, text, objects)
-            if outcome in ("found", "survived"):
-                tried.append(machine.arch)
-            if rank(outcome) >= rank(verdict):
-                verdict, how = outcome, words
-            if verdict == "found":
-                tried = [machine.arch]
+            verdict, how, result.objects[machine.arch] = self.on(machine, mutant, source.text, text)
+            if verdict == "survived":
+                result.by = f"{result.by} {machine.arch}".strip()
+            if verdict in ("found", "twin"):
+                result.by = machine.arch
+            if RANK.index(verdict) >= RANK.index(result.verdict):
+                result.verdict, result.how = verdict, how
+            if verdict in ("found", "twin"):
                 break
-        result = Result(mutant.id, verdict, " ".join(tried), how, mutant.path, mutant.function,
-                        mutant.line, mutant.kind, diff_of(source.text, text), self.tests,
-                        round(time.monotonic() - begin, 1), objects)
+        result.seconds = round(time.monotonic() - begin, 1)
         with self.lock:
             self.known[mutant.id] = result
             save(self.log, result)
         return result
 
-    def on(self, machine: Machine, mutant: Mutant, good: str, text: str,
-           objects: dict[str, str]) -> tuple[str, str]:
+    def on(self, machine: Machine, mutant: Mutant, good: str, text: str) -> tuple[str, str, str]:
+        """The verdict of one machine, in what words, and the object's digest."""
         kernel = machine.kernel
         expected = kernel.good_object(mutant.path, good)
         kernel.begin(mutant.path)
+        digest = ""
         try:
             made = kernel.compile(mutant.path, text)
             if made == expected:
-                return "same", "the object is that of the good kernel"
-            objects[machine.arch] = f"{mutant.path} {hashlib.sha256(made).hexdigest()[:16]}"
-            twin = self.twin(machine, mutant.id, objects[machine.arch])
+                return "same", "", ""
+            digest = f"{mutant.path} {hashlib.sha256(made).hexdigest()[:16]}"
+            twin = self.twin(machine, mutant.id, digest)
             if twin:
-                return "same", f"the object is that of the mutant {twin}"
+                return "twin", f"the object is that of the mutant {twin}", digest
             kernel.link()
             how = judge.judge(kernel.guest, kernel.out / "mutant.log", machine.right,
                               kernel.guest_lock)
         except NotBuilt as why:
-            return "unbuilt", str(why)
+            return "unbuilt", str(why), ""
         finally:
             kernel.restore(mutant.path)
-        return ("found", how) if how else ("survived", "")
+        return "found" if how else "survived", how, digest
 
     def twin(self, machine: Machine, name: str, digest: str) -> str:
         """The mutant, if there is one, that has the same object."""
         with self.lock:
             other = machine.objects.setdefault(digest, name)
         return "" if other == name else other
-
-
-def rank(verdict: str) -> int:
-    return ("unbuilt", "same", "survived", "found").index(verdict)
