@@ -71,17 +71,16 @@ def all_mutants(sources: list[scope.Source], kernels: list[Kernel]) -> dict[str,
     return found
 
 
-def draw(mutants: dict[str, list[syntax.Mutant]], sources: dict[str, scope.Source], seed: str):
-    """All of them in an order by chance, in which every beginning is a sample by file in
-    proportion to its lines."""
-    chance = random.Random(seed)
-    left = {path: chance.sample(found, len(found)) for path, found in mutants.items() if found}
-    while left:
-        paths = list(left)
-        path = chance.choices(paths, [len(sources[p].lines) for p in paths])[0]
-        yield left[path].pop()
-        if not left[path]:
-            del left[path]
+def draw(mutants: dict[str, list[syntax.Mutant]], sources: dict[str, scope.Source],
+         seed: str) -> list[syntax.Mutant]:
+    """All of them in an order by chance. Every beginning of it is a sample by file,
+    in proportion to the lines. A mutant's place depends on nothing but the seed and
+    its file, so that a change of one file leaves the sample of the others alone."""
+    def place(mutant: syntax.Mutant) -> float:
+        weight = len(sources[mutant.path].lines) / len(mutants[mutant.path])
+        return random.Random(f"{seed} {mutant.id}").expovariate(weight)
+
+    return sorted((m for found in mutants.values() for m in found), key=place)
 
 
 def machines(kernels: list[Kernel], known: dict[str, results.Result]) -> list[Machine]:
@@ -169,7 +168,7 @@ def main() -> int:
                for arch, out in (word.split("=", 1) for word in args.kernel)]
     sources = {s.path: s for s in scope.sources(args.tree, args.over.split(","))}
     mutants = {path: wanted(found, args.only) for path, found in all_mutants(list(sources.values()), kernels).items()}
-    order = list(draw(mutants, sources, args.seed))
+    order = draw(mutants, sources, args.seed)
     if args.dry_run:
         for mutant in order[:args.count or None]:
             print(f"{mutant.id} {mutant.path}:{mutant.line} {mutant.function}: {mutant.kind}: "
