@@ -111,6 +111,8 @@ class Kernel:
         wrapper = self.out / "nm"
         wrapper.write_text(f'#!/bin/sh\nenv -0 >"{self.out}/link-environment"\nexec nm "$@"\n')
         wrapper.chmod(0o755)
+        # Others call nm too; the last call is to be that of a link.
+        (self.folder / "vmlinux.unstripped").unlink(missing_ok=True)
         arch = "um" if self.arch == "uml" else self.arch.partition("+")[0]
         have_ccache = self.command_file("init/main.c").read_text(encoding="utf-8").count(":= ccache ")
         self.run(["make", "-s", f"ARCH={arch}", f"O={self.folder}", "-C", str(self.tree), f"NM={wrapper}",
