@@ -83,19 +83,38 @@ def draw(mutants: dict[str, list[syntax.Mutant]], sources: dict[str, scope.Sourc
     return sorted((m for found in mutants.values() for m in found), key=place)
 
 
+def passed(results_of: list[tuple[str, str, bool]]) -> set[str]:
+    """The names of the cases that have run, wherever they were not skipped."""
+    return ({name for word, name, skipped in results_of if not skipped} -
+            {name for word, name, skipped in results_of if skipped})
+
+
 def machines(kernels: list[Kernel], known: dict[str, results.Result]) -> list[Machine]:
-    """Each good kernel is linked and run once in the way that the mutants are."""
-    found = []
+    """Each good kernel is linked and run once in the way that the mutants are. The next
+    kernel need not run again what has let a mutant survive on those before it."""
+    found: list[Machine] = []
     for kernel in kernels:
         kernel.make()
-        kernel.link()
-        found.append(Machine(kernel, judge.right(kernel.guest, kernel.out / "right.log", kernel.guest_lock)))
-        found[-1].objects = {digest: r.id for r in known.values()
-                             if is_real(r) and (digest := r.objects.get(kernel.arch))}
-        seconds = found[-1].right.seconds
-        print(f"the good kernel, {kernel.arch}: {len(found[-1].right.results)} results in "
-              f"{seconds:.1f} s", file=sys.stderr, flush=True)
+        kernel.add_selection("", [])
+        machine = Machine(kernel, run_right(kernel, ""))
+        before = set().union(*(passed(m.right.results) for m in found))
+        if before:
+            kernel.add_selection("rest", sorted(before & passed(machine.right.results)))
+            machine.rest = run_right(kernel, "rest")
+        machine.objects = {digest: r.id for r in known.values()
+                           if is_real(r) and (digest := r.objects.get(kernel.arch))}
+        found.append(machine)
     return found
+
+
+def run_right(kernel: Kernel, selection: str) -> judge.Right:
+    kernel.select(selection)
+    kernel.link()
+    right = judge.right(kernel.guest, kernel.out / f"right{selection}.log", kernel.guest_lock)
+    ran = sum(not skipped for _, _, skipped in right.results)
+    print(f"the good kernel, {kernel.arch} {selection}: {ran} results in {right.seconds:.1f} s",
+          file=sys.stderr, flush=True)
+    return right
 
 
 def copies(machine_set: list[Machine], jobs: int) -> list[list[Machine]]:
@@ -111,8 +130,8 @@ def copies(machine_set: list[Machine], jobs: int) -> list[list[Machine]]:
             guest = (out / "guest").read_text(encoding="utf-8").replace(f"{old.out}/", f"{out}/")
             (out / "guest").write_text(guest, encoding="utf-8")
             kernel = Kernel(old.arch, out, old.tree, old.lock)
-            kernel.link_environment = old.link_environment
-            copied.append(Machine(kernel, machine.right, machine.objects))
+            kernel.link_environment, kernel.selections = old.link_environment, old.selections
+            copied.append(Machine(kernel, machine.right, machine.rest, machine.objects))
         sets.append(copied)
     return sets
 

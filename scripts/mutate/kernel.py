@@ -14,6 +14,7 @@ import subprocess
 from pathlib import Path
 
 TREE_MAKE = "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"
+SUITE = "drivers/vfio/pci/variant-kit/kunit/suite.c"
 # A fault can put the linker or the compiler into a loop, too.
 BUILD_SECONDS = 900
 
@@ -34,6 +35,7 @@ class Kernel:
         self.guest_lock = f"{lock}.guest" if lock and arch != "uml" else ""
         self.link_environment: dict[str, str] = {}
         self.good: dict[str, bytes] = {}
+        self.selections: dict[str, bytes] = {}
 
     def object_of(self, path: str) -> Path:
         return Path(path).with_suffix(".o")
@@ -57,13 +59,13 @@ class Kernel:
 
     # Building. The good objects are kept as they were before the first fault.
 
-    def compile(self, path: str, text: str) -> bytes:
+    def compile(self, path: str, text: str, options: str = "") -> bytes:
         """The object of a text in place of the file; it stays in the folder."""
         _, name = self.words(path)
         command = self.command(path)
         command = re.sub(r" -Wp,-MMD,\S+", "", command, count=1)
         place = command.index(f" {name}", command.index(" -c "))
-        command = (f"{command[:place]} -g0 -iquote {shlex.quote(str(Path(name).parent))} -x c -"
+        command = (f"{command[:place]} {options} -g0 -iquote {shlex.quote(str(Path(name).parent))} -x c -"
                    f"{command[place + 1 + len(name):]}")
         done = subprocess.run(
             ["sh", "-e", "-c", command], cwd=self.folder, timeout=BUILD_SECONDS,
@@ -89,42 +91,59 @@ class Kernel:
         (self.folder / self.object_of(path)).write_bytes(self.good[path])
         (self.out / "trying").unlink()
 
+    # Which cases run: suite.c has the names of those that are skipped.
+
+    def add_selection(self, name: str, skip: list[str]) -> None:
+        text = (self.tree / SUITE).read_text(encoding="latin-1")
+        words = ",".join(skip)
+        option = shlex.quote(f'-DVPK_SKIP="{words}"') if skip else ""
+        self.selections[name] = self.compile(SUITE, text, option)
+
+    def select(self, name: str) -> None:
+        made = self.folder / self.object_of(SUITE)
+        if self.selections and made.read_bytes() != self.selections[name]:
+            made.write_bytes(self.selections[name])
+
     def link(self) -> None:
-        if self.arch == "uml" and self.link_environment:
-            self.run(["sh", "-e", "-c", self.link_command()], self.link_environment)
+        if self.link_environment:
+            # A matter of seconds, so it takes no turn among the kernel builds.
+            self.run(["sh", "-e", "-c", self.link_command()], self.link_environment, "")
         else:
             self.make()
         if self.arch == "uml":
             shutil.copy2(self.folder / "vmlinux", self.folder / "linux")
 
     def link_command(self) -> str:
-        """The last two steps of the build; all the others see no change."""
+        """The last steps of the build; all the others see no change."""
         commands = []
         for name in ("vmlinux.unstripped", "vmlinux"):
             first = (self.folder / f".{name}.cmd").read_text(encoding="utf-8").splitlines()[0]
             commands.append(first.split(":=", 1)[1].strip().rstrip(";"))
+        if self.arch != "uml":
+            commands.append(f"make -rR -s -f {self.tree}/scripts/Makefile.build "
+                            "obj=arch/x86/boot arch/x86/boot/bzImage")
         return "\n".join(commands)
 
     def make(self) -> None:
         """The kernel's build itself. It says with what environment it links."""
         environment = {k: v for k, v in os.environ.items() if k not in TREE_MAKE}
-        wrapper = self.out / "nm"
-        wrapper.write_text(f'#!/bin/sh\nenv -0 >"{self.out}/link-environment"\nexec nm "$@"\n')
+        wrapper, seen = self.out / "nm", self.out / "link-environment"
+        wrapper.write_text(f'#!/bin/sh\nenv -0 >"{seen}"\nexec nm "$@"\n')
         wrapper.chmod(0o755)
+        seen.unlink(missing_ok=True)
         # Others call nm too; the last call is to be that of a link.
         (self.folder / "vmlinux.unstripped").unlink(missing_ok=True)
         arch = "um" if self.arch == "uml" else self.arch.partition("+")[0]
         have_ccache = self.command_file("init/main.c").read_text(encoding="utf-8").count(":= ccache ")
         self.run(["make", "-s", f"ARCH={arch}", f"O={self.folder}", "-C", str(self.tree), f"NM={wrapper}",
-                  "CC=ccache gcc" if have_ccache else "CC=gcc",
-                  *(["vmlinux"] if arch == "um" else ["bzImage"])], environment)
-        words = (self.out / "link-environment").read_bytes().split(b"\0")
+                  "CC=ccache gcc" if have_ccache else "CC=gcc", "vmlinux"], environment, self.lock)
+        words = seen.read_bytes().split(b"\0")
         pairs = (os.fsdecode(word).split("=", 1) for word in words if b"=" in word)
         self.link_environment = {k: v for k, v in pairs if k not in TREE_MAKE} | {"NM": "nm"}
 
-    def run(self, command: list[str], environment: dict[str, str]) -> None:
-        if self.lock and self.arch != "uml":
-            command = ["flock", self.lock, *command]
+    def run(self, command: list[str], environment: dict[str, str], lock: str) -> None:
+        if lock:
+            command = ["flock", lock, *command]
         done = subprocess.run(command, cwd=self.folder, env=environment, timeout=BUILD_SECONDS + 7200,
                               capture_output=True)
         if done.returncode:

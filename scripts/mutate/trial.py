@@ -23,11 +23,20 @@ class Machine:
     """A kernel, what it does when it is right, and the objects it was tried with."""
     kernel: Kernel
     right: judge.Right
+    rest: judge.Right | None = None     # without the cases that the kernels before have run
     objects: dict[str, str] = field(default_factory=dict)   # digest: the mutant that has it
 
     @property
     def arch(self) -> str:
         return self.kernel.arch
+
+    def notices(self, survived_before: bool) -> str:
+        """What the suites find in the kernel as it is built now, or nothing."""
+        rest = survived_before and self.rest
+        self.kernel.select("rest" if rest else "")
+        self.kernel.link()
+        return judge.judge(self.kernel.guest, self.kernel.out / "mutant.log", rest or self.right,
+                           self.kernel.guest_lock)
 
 
 @dataclass
@@ -62,7 +71,8 @@ class Trial:
         if before and (before.tests == self.tests or before.verdict != "survived"):
             result.verdict, result.by, result.objects = before.verdict, before.by, before.objects
         for machine in machines:
-            verdict, how, result.objects[machine.arch] = self.on(machine, mutant, source.text, text)
+            verdict, how, result.objects[machine.arch] = self.on(
+                machine, mutant, source.text, text, result.verdict == "survived")
             if verdict == "survived":
                 result.by = f"{result.by} {machine.arch}".strip()
             if verdict in ("found", "twin"):
@@ -77,7 +87,8 @@ class Trial:
             save(self.log, result)
         return result
 
-    def on(self, machine: Machine, mutant: Mutant, good: str, text: str) -> tuple[str, str, str]:
+    def on(self, machine: Machine, mutant: Mutant, good: str, text: str,
+           survived_before: bool) -> tuple[str, str, str]:
         """The verdict of one machine, in what words, and the object's digest."""
         kernel = machine.kernel
         expected = kernel.good_object(mutant.path, good)
@@ -91,9 +102,7 @@ class Trial:
             twin = self.twin(machine, mutant.id, digest)
             if twin:
                 return "twin", f"the object is that of the mutant {twin}", digest
-            kernel.link()
-            how = judge.judge(kernel.guest, kernel.out / "mutant.log", machine.right,
-                              kernel.guest_lock)
+            how = machine.notices(survived_before)
         except NotBuilt as why:
             return "unbuilt", str(why), ""
         finally:
