@@ -31,11 +31,18 @@ class Machine:
         return self.kernel.arch
 
     def notices(self, survived_before: bool) -> str:
-        """What the suites find in the kernel as it is built now, or nothing."""
-        rest = survived_before and self.rest
-        self.kernel.select("rest" if rest else "")
+        """What the suites find in the kernel as it is built now, or nothing. First those
+        cases that only this kernel can run, and all others if no kernel has run them."""
+        if self.rest:
+            how = self.run("rest", self.rest)
+            if how or survived_before:
+                return how
+        return self.run("", self.right)
+
+    def run(self, selection: str, right: judge.Right) -> str:
+        self.kernel.select(selection)
         self.kernel.link()
-        return judge.judge(self.kernel.guest, self.kernel.out / "mutant.log", rest or self.right,
+        return judge.judge(self.kernel.guest, self.kernel.out / "mutant.log", right,
                            self.kernel.guest_lock)
 
 
