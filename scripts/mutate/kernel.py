@@ -32,7 +32,7 @@ class Kernel:
         self.guest = (out / "guest").read_text(encoding="utf-8").splitlines()
         self.right = out / "ktap.log"
         # One guest of QEMU at a time, where people share a small machine.
-        self.guest_lock = f"{lock}.guest" if lock and arch != "uml" else ""
+        self.guest_lock = f"{lock}.guest.lock" if lock and arch != "uml" else ""
         self.link_environment: dict[str, str] = {}
         self.good: dict[str, bytes] = {}
         self.selections: dict[str, bytes] = {}
