@@ -391,6 +391,55 @@ static void fails_command_write(struct kunit *test)
 	vpk_expect_refault(test, map);
 }
 
+static int vpk_count_bar_writes(const struct vpk_access *access, void *data)
+{
+	if (access->write && access->where == PCI_BASE_ADDRESS_0)
+		++*(unsigned int *)data;
+	return 0;
+}
+
+/* How often a write to PCI_COMMAND has the core write BAR 0 again. */
+static unsigned int vpk_bars_restored(struct vpk_function *fn, u16 command)
+{
+	unsigned int writes = 0;
+
+	vpk_observe(fn, vpk_count_bar_writes, &writes);
+	vpk_config_write(fn, PCI_COMMAND, command, 2);
+	vpk_observe(fn, NULL, NULL);
+	return writes;
+}
+
+/*
+ * The BARs are restored if the user switches on what was on for him, and is off:
+ * somebody has reset the device.
+ */
+static void command_restores(struct kunit *test)
+{
+	static const u16 bits[] = { PCI_COMMAND_MEMORY, PCI_COMMAND_IO };
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	u16 both = PCI_COMMAND_MEMORY | PCI_COMMAND_IO;
+	u32 bar;
+	int i;
+
+	fn->wmask[PCI_COMMAND] |= PCI_COMMAND_IO;
+	for (i = 0; i < ARRAY_SIZE(bits); i++) {
+		KUNIT_EXPECT_EQ(test, vpk_bars_restored(fn, both & ~bits[i]), 0);
+		KUNIT_EXPECT_EQ(test, vpk_bars_restored(fn, both), 0);
+		KUNIT_EXPECT_EQ(test, vpk_bars_restored(fn, both), 0);
+		fn->cfg[PCI_COMMAND] &= ~bits[i];
+		KUNIT_EXPECT_EQ(test, vpk_bars_restored(fn, both & ~bits[i]), 0);
+		KUNIT_EXPECT_EQ(test, vpk_bars_restored(fn, both), 0);
+		fn->cfg[PCI_COMMAND] &= ~bits[i];
+		KUNIT_EXPECT_EQ(test, vpk_bars_restored(fn, both), 1);
+	}
+
+	/* Or if they are not what they were. */
+	bar = vpk_cfg_read(fn->cfg, PCI_BASE_ADDRESS_0, 4);
+	vpk_cfg_write(fn->cfg, PCI_BASE_ADDRESS_0, 4, 0);
+	KUNIT_EXPECT_EQ(test, vpk_bars_restored(fn, 0), 1);
+	KUNIT_EXPECT_EQ(test, vpk_cfg_read(fn->cfg, PCI_BASE_ADDRESS_0, 4), bar);
+}
+
 /* If PMCSR cannot be written, the device stays in D0 and nothing is revoked. */
 static void fails_pmcsr_write(struct kunit *test)
 {
@@ -479,6 +528,7 @@ static struct kunit_case vpk_paths_cases[] = {
 	KUNIT_CASE(fails_hot_reset_not_owned),
 	KUNIT_CASE(fails_command_read),
 	KUNIT_CASE(fails_command_write),
+	KUNIT_CASE(command_restores),
 	KUNIT_CASE(fails_pmcsr_write),
 	KUNIT_CASE(fails_flr_cap_read),
 	KUNIT_CASE(unrevoke_needs_memory),

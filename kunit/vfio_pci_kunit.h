@@ -627,6 +627,7 @@ struct vpk_eventfd;
 struct vpk_eventfd *vpk_eventfd_create(struct kunit *test);
 int vpk_eventfd_lend(struct vpk_eventfd *eventfd);
 void vpk_eventfd_signal(struct vpk_eventfd *eventfd);
+void vpk_eventfd_log(struct vpk_eventfd *eventfd, struct vpk_function *fn);
 long vpk_ioeventfd(struct vpk_function *fn, unsigned int index, u64 off,
 		   u32 val, struct vpk_eventfd *eventfd);
 
