@@ -173,7 +173,7 @@ static void sriov_unopened_vf(struct kunit *test)
 			 "0:zap 1:zap 0:revoke 1:revoke 0:mem-off 0:flr 0:mem-on 0:unrevoke 1:unrevoke");
 	KUNIT_EXPECT_FALSE(test, vpk_mapped(on.map[0], 0));
 	KUNIT_EXPECT_EQ(test, vpk_touch(on.map[0], 0), 0);
-	vpk_expect_no_lock_held(test, on.vf[1]);
+	vpk_expect_no_lock_held(test, on.vf[0]);
 }
 
 /* C11: the PF opens and closes, and each resets it. */
