@@ -111,6 +111,7 @@ def run_right(kernel: Kernel, selection: str) -> judge.Right:
     kernel.select(selection)
     kernel.link()
     right = judge.right(kernel.guest, kernel.out / f"right{selection}.log", kernel.guest_lock)
+    right.kernel = kernel.linked()
     ran = sum(not skipped for _, _, skipped in right.results)
     print(f"the good kernel, {kernel.arch} {selection}: {ran} results in {right.seconds:.1f} s",
           file=sys.stderr, flush=True)

@@ -26,6 +26,7 @@ class Right:
     results: list[tuple[str, str, bool]]
     seconds: float
     reports: set[str] = field(default_factory=set)
+    kernel: str = ""        # which one that was
 
     @property
     def limit(self) -> float:

@@ -6,6 +6,7 @@ The good kernel is one that scripts/run-kunit has built and run. Only the object
 the file is made anew: the compiler reads the faulty text from stdin, under the
 name of the file, so that neither the source tree nor any line number changes."""
 
+import hashlib
 import os
 import re
 import shlex
@@ -113,10 +114,16 @@ class Kernel:
         if self.arch == "uml":
             shutil.copy2(self.folder / "vmlinux", self.folder / "linux")
 
+    def linked(self) -> str:
+        """Which kernel that is."""
+        return hashlib.sha256((self.folder / "vmlinux").read_bytes()).hexdigest()
+
     def link_command(self) -> str:
         """The last steps of the build; all the others see no change."""
         commands = []
-        for name in ("vmlinux.unstripped", "vmlinux"):
+        # With IBT, vmlinux is made of vmlinux.o, which has been through objtool.
+        whole = [] if self.arch == "uml" else ["vmlinux.o"]
+        for name in (*whole, "vmlinux.unstripped", "vmlinux"):
             first = (self.folder / f".{name}.cmd").read_text(encoding="utf-8").splitlines()[0]
             commands.append(first.split(":=", 1)[1].strip().rstrip(";"))
         if self.arch != "uml":

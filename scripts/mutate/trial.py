@@ -42,6 +42,8 @@ class Machine:
     def run(self, selection: str, right: judge.Right) -> str:
         self.kernel.select(selection)
         self.kernel.link()
+        if self.kernel.linked() == right.kernel:
+            raise RuntimeError(f"{self.arch}: the mutant's object is not in the kernel")
         return judge.judge(self.kernel.guest, self.kernel.out / "mutant.log", right,
                            self.kernel.guest_lock)
 
