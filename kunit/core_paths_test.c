@@ -409,6 +409,46 @@ static unsigned int vpk_bars_restored(struct vpk_function *fn, u16 command)
 	return writes;
 }
 
+static int vpk_note_command_write(const struct vpk_access *access, void *data)
+{
+	if (access->write && access->where == PCI_COMMAND)
+		*(int *)data = access->size;
+	return 0;
+}
+
+/* PCI_COMMAND can be written as a byte, or together with the status. */
+static void command_sizes(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	struct vpk_map *map = vpk_used_map(test, fn);
+	int size, written;
+
+	for (size = 1; size <= 4; size *= 2) {
+		written = 0;
+		vpk_observe(fn, vpk_note_command_write, &written);
+		KUNIT_EXPECT_EQ(test, vpk_config_write(fn, PCI_COMMAND, 0, size),
+				size);
+		KUNIT_EXPECT_EQ(test, written, size);
+		KUNIT_EXPECT_FALSE(test, vpk_function_mem_enabled(fn));
+		KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
+		KUNIT_EXPECT_EQ(test, vpk_config_write(fn, PCI_COMMAND,
+						       PCI_COMMAND_MEMORY, size),
+				size);
+		KUNIT_EXPECT_TRUE(test, vpk_function_mem_enabled(fn));
+
+		/* The first read is that of what the hardware has. */
+		vpk_fail_access(test, fn, PCI_COMMAND, false, 1, 1);
+		KUNIT_EXPECT_LT(test, vpk_config_write(fn, PCI_COMMAND, 0, size),
+				0);
+		vpk_fail_access(test, fn, PCI_COMMAND, true, 0, 1);
+		KUNIT_EXPECT_LT(test, vpk_config_write(fn, PCI_COMMAND, 0, size),
+				0);
+		vpk_observe(fn, NULL, NULL);
+		KUNIT_EXPECT_TRUE(test, vpk_function_mem_enabled(fn));
+		vpk_expect_refault(test, map);
+	}
+}
+
 /*
  * The BARs are restored if the user switches on what was on for him, and is off:
  * somebody has reset the device.
@@ -528,6 +568,7 @@ static struct kunit_case vpk_paths_cases[] = {
 	KUNIT_CASE(fails_hot_reset_not_owned),
 	KUNIT_CASE(fails_command_read),
 	KUNIT_CASE(fails_command_write),
+	KUNIT_CASE(command_sizes),
 	KUNIT_CASE(command_restores),
 	KUNIT_CASE(fails_pmcsr_write),
 	KUNIT_CASE(fails_flr_cap_read),

@@ -481,6 +481,26 @@ static void c5_opted_out_wrongly(struct kunit *test)
 	}
 }
 
+static int vpk_rom_mmap(struct vfio_device *core_vdev,
+			struct vm_area_struct *vma)
+{
+	return 0;
+}
+
+/* C5: what a driver maps of its expansion ROM is no BAR, and no misuse. */
+static void c5_rom(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_custom(test, vpk_rom_mmap, vpk_opt_out,
+					     NULL, NULL);
+
+	vpk_open(test, fn);
+	vpk_map(test, fn, VFIO_PCI_ROM_REGION_INDEX, 0, PAGE_SIZE);
+	kunit_warning_suppress(test) {
+		KUNIT_EXPECT_EQ(test, vpk_memory(fn, false), 0);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
+	}
+}
+
 /* C5: clearing the flag after registration warns and has no effect. */
 static void c5_late_opt_out(struct kunit *test)
 {
@@ -629,6 +649,7 @@ static struct kunit_case vpk_rules_cases[] = {
 	KUNIT_CASE(c4_by_hand),
 	KUNIT_CASE(c5_left_on),
 	KUNIT_CASE(c5_opted_out_wrongly),
+	KUNIT_CASE(c5_rom),
 	KUNIT_CASE(c5_late_opt_out),
 	KUNIT_CASE(c5_late_opt_in),
 	KUNIT_CASE(finding_late_flag),

@@ -133,6 +133,11 @@ class Kernel:
 
     def make(self) -> None:
         """The kernel's build itself. It says with what environment it links."""
+        trying = self.out / "trying"
+        if trying.exists():
+            # A run that was killed has left the object of a mutant.
+            (self.folder / trying.read_text(encoding="utf-8")).unlink(missing_ok=True)
+            trying.unlink()
         environment = {k: v for k, v in os.environ.items() if k not in TREE_MAKE}
         wrapper, seen = self.out / "nm", self.out / "link-environment"
         wrapper.write_text(f'#!/bin/sh\nenv -0 >"{seen}"\nexec nm "$@"\n')
