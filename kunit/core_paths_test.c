@@ -409,6 +409,41 @@ static unsigned int vpk_bars_restored(struct vpk_function *fn, u16 command)
 	return writes;
 }
 
+static int vpk_note_memory_on(const struct vpk_access *access, void *data)
+{
+	if (access->write && access->where == PCI_COMMAND &&
+	    access->val & PCI_COMMAND_MEMORY)
+		*(bool *)data = true;
+	return 0;
+}
+
+/* The MSI-X table is in a BAR: memory is on while vectors are set up. */
+static void command_for_vectors(struct kunit *test)
+{
+	struct vpk_function_config config = VPK_FULL_CONFIG;
+	u8 buf[sizeof(struct vfio_irq_set) + sizeof(s32)] __aligned(8) = {};
+	struct vfio_irq_set *set = (void *)buf;
+	struct vpk_function *fn;
+	bool on = false;
+
+	config.msix = true;
+	config.msix_bar = 4;
+	fn = vpk_device(test, &config, VPK_DRIVER);
+	KUNIT_EXPECT_EQ(test, vpk_memory(fn, false), 0);
+	set->argsz = sizeof(buf);
+	set->flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
+	set->index = VFIO_PCI_MSIX_IRQ_INDEX;
+	set->count = 1;
+	*(s32 *)set->data = -1;
+	vpk_observe(fn, vpk_note_memory_on, &on);
+	/* The fixture has no interrupts to give. */
+	vpk_ioctl(fn, VFIO_DEVICE_SET_IRQS, set, sizeof(buf));
+	vpk_observe(fn, NULL, NULL);
+	KUNIT_EXPECT_TRUE(test, on);
+	KUNIT_EXPECT_FALSE(test, vpk_function_mem_enabled(fn));
+	vpk_expect_no_lock_held(test, fn);
+}
+
 static int vpk_note_command_write(const struct vpk_access *access, void *data)
 {
 	if (access->write && access->where == PCI_COMMAND)
@@ -568,6 +603,7 @@ static struct kunit_case vpk_paths_cases[] = {
 	KUNIT_CASE(fails_hot_reset_not_owned),
 	KUNIT_CASE(fails_command_read),
 	KUNIT_CASE(fails_command_write),
+	KUNIT_CASE(command_for_vectors),
 	KUNIT_CASE(command_sizes),
 	KUNIT_CASE(command_restores),
 	KUNIT_CASE(fails_pmcsr_write),

@@ -210,30 +210,6 @@ static void sriov_bus(struct kunit *test)
 	vpk_expect_back(test, &on);
 }
 
-/* C11: so does the hot reset of a PF, which does not wait for a VF. */
-static void sriov_hot_reset(struct kunit *test)
-{
-	struct vpk_lock_holder *holder;
-	struct vpk_sriov on = {};
-	int i;
-
-	vpk_sriov_init(test, &on, true);
-	for (i = 0; i < 2; i++) {
-		holder = vpk_hold_memory_lock(test, on.vf[i], false);
-		KUNIT_EXPECT_EQ(test, vpk_hot_reset(on.pf), -EBUSY);
-		vpk_drop_memory_lock(holder);
-		KUNIT_EXPECT_NULL(test, vpk_log_find(on.host, VPK_BUS_RESET,
-						     -1));
-		KUNIT_EXPECT_NULL(test, vpk_log_find(on.host, VPK_REVOKE, -1));
-		vpk_expect_back(test, &on);
-	}
-	vpk_log_clear(on.host);
-	KUNIT_EXPECT_EQ(test, vpk_hot_reset(on.pf), 0);
-	KUNIT_EXPECT_NOT_NULL(test, vpk_log_find(on.host, VPK_BUS_RESET, -1));
-	vpk_expect_zapped(test, &on);
-	vpk_expect_back(test, &on);
-}
-
 /* C11: a VF's reset is its own affair. */
 static void sriov_vf_reset(struct kunit *test)
 {
@@ -450,6 +426,14 @@ static void sriov_error_vf_mse(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_touch(on.map[0], 0), -EFAULT);
 	vpk_observe(on.pf, NULL, NULL);
 
+	/* What is known of the error of a PF that is not VFIO's. */
+	on.vf[0]->vdev->sriov_pf_core_dev = NULL;
+	on.pf->pdev->error_state = pci_channel_io_frozen;
+	vpk_reset(on.vf[0]);
+	KUNIT_EXPECT_EQ(test, vpk_touch(on.map[0], 0), -EFAULT);
+	on.pf->pdev->error_state = pci_channel_io_normal;
+	on.vf[0]->vdev->sriov_pf_core_dev = on.pf->vdev;
+
 	KUNIT_EXPECT_EQ(test, vpk_reset(on.vf[0]), 0);
 	vpk_expect_back(test, &on);
 }
@@ -556,7 +540,6 @@ static struct kunit_case vpk_sriov_cases[] = {
 	KUNIT_CASE(sriov_unopened_vf),
 	KUNIT_CASE(sriov_open_close),
 	KUNIT_CASE(sriov_bus),
-	KUNIT_CASE(sriov_hot_reset),
 	KUNIT_CASE(sriov_vf_reset),
 	KUNIT_CASE_SLOW(sriov_power),
 	KUNIT_CASE(sriov_busy_vf),
