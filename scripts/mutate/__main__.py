@@ -19,6 +19,7 @@ import judge
 import page
 import results
 import scope
+import self_test
 import syntax
 from kernel import Kernel
 from trial import Machine, Trial
@@ -181,6 +182,8 @@ def run_all(order, trial: Trial, sets: list[list[Machine]], count: int) -> list[
 
 
 def main() -> int:
+    if sys.argv[1:] == ["--self-test"]:
+        return self_test.run()
     args = arguments()
     lock = os.environ.get("KIT_BUILD_LOCK", "")
     args.tree = args.tree.resolve()
