@@ -715,6 +715,10 @@ int vpk_write_node(struct kunit *test, struct vpk_host *host, const char *name,
 ssize_t vpk_read_file(struct kunit *test, struct vpk_host *host,
 		      struct file *file, char *buf, size_t len, loff_t *pos);
 
+/* allocations.c: what was allocated and is still there */
+void vpk_allocations_note(void);
+int vpk_allocations_left(struct kunit *test);
+
 /* suite.c: what each suite sets up and checks around its cases */
 int vpk_case_init(struct kunit *test);
 void vpk_case_exit(struct kunit *test);
