@@ -105,9 +105,17 @@ check-full: ## run all of them: sanitizers, architectures, each patch (1 h)
 negative: ## test the tests: known-bad kernels and drivers must be caught
 	@scripts/run-negative
 
-.PHONY: mutants
-mutants: ## test the KUnit suites alone: break each rule in turn
+.PHONY: negative-kunit
+negative-kunit: ## the part of it that the KUnit suites must catch
 	@scripts/run-negative --by kunit
+
+.PHONY: mutants
+mutants: ## make single faults by machine: how many does KUnit find?
+	@scripts/run-mutants
+
+.PHONY: mutants-all
+mutants-all: ## the same with every fault there is (days; can be resumed)
+	@scripts/run-mutants --all
 
 .PHONY: kunit-coverage
 kunit-coverage: ## list the lines of the variants that no KUnit case runs

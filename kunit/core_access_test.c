@@ -219,6 +219,8 @@ static long vpk_access_try(struct kunit *test, struct vpk_access_dev *dev,
 	if (IS_ERR_VALUE(map.addr))
 		return map.addr;
 	vma = vpk_vma_get(&map, 0);
+	KUNIT_EXPECT_TRUE_MSG(test, vma && vma->vm_ops && vma->vm_ops->fault,
+			      "mmap() has mapped nothing");
 	*flags = vma ? vma->vm_flags : 0;
 	vpk_vma_put(&map);
 	vm_munmap(map.addr, PAGE_SIZE);

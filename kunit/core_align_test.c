@@ -213,6 +213,28 @@ static void align_bar(struct kunit *test)
 		KUNIT_EXPECT_FALSE(test, vpk_mapped(map[i], 0));
 }
 
+/* The same for a DMABUF that the user has exported, and maps himself. */
+static void align_export(struct kunit *test)
+{
+	struct vpk_function *fn;
+	struct dma_buf *dmabuf;
+	struct vpk_map *map;
+	int i;
+
+	vpk_need_importers(test);
+	if (!vpk_aligns())
+		kunit_skip(test, "no huge PFN mappings here");
+	fn = vpk_align_device(test, NULL);
+	dmabuf = vpk_export(test, fn, 2, 0, SZ_4M);
+	/* The first may be aligned by luck. */
+	for (i = 0; i < 3; i++) {
+		map = vpk_map_dmabuf(test, fn, dmabuf, O_RDWR);
+		VPK_EXPECT_ALIGNED(test, map->addr,
+				   pci_resource_start(fn->pdev, 2));
+		vpk_map(test, fn, 0, 0, PAGE_SIZE);
+	}
+}
+
 /* A part of a BAR: the offset in it counts, and not the index of the region. */
 static void align_part(struct kunit *test)
 {
@@ -341,6 +363,7 @@ static struct kunit_case vpk_align_cases[] = {
 	KUNIT_CASE(align_addr),
 	KUNIT_CASE(align_ranges),
 	KUNIT_CASE(align_bar),
+	KUNIT_CASE(align_export),
 	KUNIT_CASE(align_part),
 	KUNIT_CASE_PARAM(align_leaves_alone, vpk_plain_gen_params),
 	KUNIT_CASE(align_hint_taken),

@@ -391,6 +391,130 @@ static void fails_command_write(struct kunit *test)
 	vpk_expect_refault(test, map);
 }
 
+static int vpk_count_bar_writes(const struct vpk_access *access, void *data)
+{
+	if (access->write && access->where == PCI_BASE_ADDRESS_0)
+		++*(unsigned int *)data;
+	return 0;
+}
+
+/* How often a write to PCI_COMMAND has the core write BAR 0 again. */
+static unsigned int vpk_bars_restored(struct vpk_function *fn, u16 command)
+{
+	unsigned int writes = 0;
+
+	vpk_observe(fn, vpk_count_bar_writes, &writes);
+	vpk_config_write(fn, PCI_COMMAND, command, 2);
+	vpk_observe(fn, NULL, NULL);
+	return writes;
+}
+
+static int vpk_note_memory_on(const struct vpk_access *access, void *data)
+{
+	if (access->write && access->where == PCI_COMMAND &&
+	    access->val & PCI_COMMAND_MEMORY)
+		*(bool *)data = true;
+	return 0;
+}
+
+/* The MSI-X table is in a BAR: memory is on while vectors are set up. */
+static void command_for_vectors(struct kunit *test)
+{
+	struct vpk_function_config config = VPK_FULL_CONFIG;
+	u8 buf[sizeof(struct vfio_irq_set) + sizeof(s32)] __aligned(8) = {};
+	struct vfio_irq_set *set = (void *)buf;
+	struct vpk_function *fn;
+	bool on = false;
+
+	config.msix = true;
+	config.msix_bar = 4;
+	fn = vpk_device(test, &config, VPK_DRIVER);
+	KUNIT_EXPECT_EQ(test, vpk_memory(fn, false), 0);
+	set->argsz = sizeof(buf);
+	set->flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
+	set->index = VFIO_PCI_MSIX_IRQ_INDEX;
+	set->count = 1;
+	*(s32 *)set->data = -1;
+	vpk_observe(fn, vpk_note_memory_on, &on);
+	/* The fixture has no interrupts to give. */
+	vpk_ioctl(fn, VFIO_DEVICE_SET_IRQS, set, sizeof(buf));
+	vpk_observe(fn, NULL, NULL);
+	KUNIT_EXPECT_TRUE(test, on);
+	KUNIT_EXPECT_FALSE(test, vpk_function_mem_enabled(fn));
+	vpk_expect_no_lock_held(test, fn);
+}
+
+static int vpk_note_command_write(const struct vpk_access *access, void *data)
+{
+	if (access->write && access->where == PCI_COMMAND)
+		*(int *)data = access->size;
+	return 0;
+}
+
+/* PCI_COMMAND can be written as a byte, or together with the status. */
+static void command_sizes(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	struct vpk_map *map = vpk_used_map(test, fn);
+	int size, written;
+
+	for (size = 1; size <= 4; size *= 2) {
+		written = 0;
+		vpk_observe(fn, vpk_note_command_write, &written);
+		KUNIT_EXPECT_EQ(test, vpk_config_write(fn, PCI_COMMAND, 0, size),
+				size);
+		KUNIT_EXPECT_EQ(test, written, size);
+		KUNIT_EXPECT_FALSE(test, vpk_function_mem_enabled(fn));
+		KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
+		KUNIT_EXPECT_EQ(test, vpk_config_write(fn, PCI_COMMAND,
+						       PCI_COMMAND_MEMORY, size),
+				size);
+		KUNIT_EXPECT_TRUE(test, vpk_function_mem_enabled(fn));
+
+		/* The first read is that of what the hardware has. */
+		vpk_fail_access(test, fn, PCI_COMMAND, false, 1, 1);
+		KUNIT_EXPECT_LT(test, vpk_config_write(fn, PCI_COMMAND, 0, size),
+				0);
+		vpk_fail_access(test, fn, PCI_COMMAND, true, 0, 1);
+		KUNIT_EXPECT_LT(test, vpk_config_write(fn, PCI_COMMAND, 0, size),
+				0);
+		vpk_observe(fn, NULL, NULL);
+		KUNIT_EXPECT_TRUE(test, vpk_function_mem_enabled(fn));
+		vpk_expect_refault(test, map);
+	}
+}
+
+/*
+ * The BARs are restored if the user switches on what was on for him, and is off:
+ * somebody has reset the device.
+ */
+static void command_restores(struct kunit *test)
+{
+	static const u16 bits[] = { PCI_COMMAND_MEMORY, PCI_COMMAND_IO };
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	u16 both = PCI_COMMAND_MEMORY | PCI_COMMAND_IO;
+	u32 bar;
+	int i;
+
+	fn->wmask[PCI_COMMAND] |= PCI_COMMAND_IO;
+	for (i = 0; i < ARRAY_SIZE(bits); i++) {
+		KUNIT_EXPECT_EQ(test, vpk_bars_restored(fn, both & ~bits[i]), 0);
+		KUNIT_EXPECT_EQ(test, vpk_bars_restored(fn, both), 0);
+		KUNIT_EXPECT_EQ(test, vpk_bars_restored(fn, both), 0);
+		fn->cfg[PCI_COMMAND] &= ~bits[i];
+		KUNIT_EXPECT_EQ(test, vpk_bars_restored(fn, both & ~bits[i]), 0);
+		KUNIT_EXPECT_EQ(test, vpk_bars_restored(fn, both), 0);
+		fn->cfg[PCI_COMMAND] &= ~bits[i];
+		KUNIT_EXPECT_EQ(test, vpk_bars_restored(fn, both), 1);
+	}
+
+	/* Or if they are not what they were. */
+	bar = vpk_cfg_read(fn->cfg, PCI_BASE_ADDRESS_0, 4);
+	vpk_cfg_write(fn->cfg, PCI_BASE_ADDRESS_0, 4, 0);
+	KUNIT_EXPECT_EQ(test, vpk_bars_restored(fn, 0), 1);
+	KUNIT_EXPECT_EQ(test, vpk_cfg_read(fn->cfg, PCI_BASE_ADDRESS_0, 4), bar);
+}
+
 /* If PMCSR cannot be written, the device stays in D0 and nothing is revoked. */
 static void fails_pmcsr_write(struct kunit *test)
 {
@@ -479,6 +603,9 @@ static struct kunit_case vpk_paths_cases[] = {
 	KUNIT_CASE(fails_hot_reset_not_owned),
 	KUNIT_CASE(fails_command_read),
 	KUNIT_CASE(fails_command_write),
+	KUNIT_CASE(command_for_vectors),
+	KUNIT_CASE(command_sizes),
+	KUNIT_CASE(command_restores),
 	KUNIT_CASE(fails_pmcsr_write),
 	KUNIT_CASE(fails_flr_cap_read),
 	KUNIT_CASE(unrevoke_needs_memory),

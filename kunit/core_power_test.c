@@ -6,6 +6,10 @@
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
+#include <linux/delay.h>
+#include <linux/fdtable.h>
+#include <linux/pm_runtime.h>
+
 #include "vfio_pci_kunit.h"
 
 static const struct vpk_function_config vpk_all_states = {
@@ -258,6 +262,47 @@ static void c12_low_power(struct kunit *test)
 	vpk_expect_way_in(test, map);
 }
 
+/*
+ * C12, C3: a wakeup that user space has asked to hear of gives the BARs back, and
+ * then signals the eventfd: who waits for it uses them at once. It comes once.
+ */
+static void c12_wakeup(struct kunit *test)
+{
+	struct vfio_device_low_power_entry_with_wakeup entry = {};
+	struct vpk_eventfd *eventfd = vpk_eventfd_create(test);
+	struct vpk_map *map = vpk_power_map(test, &vpk_two_states);
+	struct vpk_function *fn = map->fn;
+	struct device *dev = &fn->pdev->dev;
+	unsigned int i;
+
+	vpk_eventfd_log(eventfd, fn);
+	entry.wakeup_eventfd = vpk_eventfd_lend(eventfd);
+	KUNIT_ASSERT_GE(test, entry.wakeup_eventfd, 0);
+	KUNIT_EXPECT_EQ(test, vpk_feature(fn, VFIO_DEVICE_FEATURE_SET |
+			VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP,
+			&entry, sizeof(entry)), 0);
+	close_fd(entry.wakeup_eventfd);
+	for (i = 0; i < 5000 && !pm_runtime_status_suspended(dev); i++)
+		fsleep(1000);
+	KUNIT_ASSERT_TRUE(test, pm_runtime_status_suspended(dev));
+	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), -EFAULT);
+
+	/* Somebody else needs the device for a moment. */
+	vpk_log_clear(fn->host);
+	KUNIT_ASSERT_EQ(test, pm_runtime_resume_and_get(dev), 0);
+	VPK_EXPECT_ORDER(test, fn->host, "d0 unrevoke mark");
+	pm_runtime_put(dev);
+	fsleep(10000);
+	KUNIT_EXPECT_FALSE_MSG(test, pm_runtime_status_suspended(dev),
+			       "the wakeup has not ended low power");
+	vpk_expect_way_in(test, map);
+	KUNIT_EXPECT_EQ(test, vpk_low_power(fn, true), 0);
+	vpk_log_clear(fn->host);
+	KUNIT_EXPECT_EQ(test, vpk_low_power(fn, false), 0);
+	KUNIT_EXPECT_NULL(test, vpk_log_find(fn->host, VPK_MARK, 0));
+	vpk_expect_way_in(test, map);
+}
+
 /* C12: a device that is closed outside D0 starts clean when it is opened. */
 static void c12_close(struct kunit *test)
 {
@@ -432,6 +477,7 @@ static struct kunit_case vpk_power_cases[] = {
 	KUNIT_CASE_PARAM(c12_flr, vpk_power_gen_params),
 	KUNIT_CASE_PARAM(c12_hot_reset, vpk_power_gen_params),
 	KUNIT_CASE_PARAM(c12_low_power, vpk_power_gen_params),
+	KUNIT_CASE(c12_wakeup),
 	KUNIT_CASE_PARAM(c12_close, vpk_power_gen_params),
 	KUNIT_CASE_PARAM(c12_importer, vpk_power_gen_params),
 	KUNIT_CASE_PARAM(c12_born_revoked, vpk_power_gen_params),

@@ -344,18 +344,22 @@ struct vpk_c4_case {
 	const char *name;
 	int (*mmap)(struct vfio_device *core_vdev, struct vm_area_struct *vma);
 	bool flag;
+	const char *rule;
 };
 
+#define VPK_RULE_V1 "V1: the core's .mmap needs no opt-out by the driver"
+#define VPK_RULE_C4 "C4: a driver's own .mmap is taken to map PFNs"
+
 static const struct vpk_c4_case vpk_c4_cases[] = {
-	{ "mmap_absent", NULL, false },
-	{ "mmap_of_the_core", vfio_pci_core_mmap, false },
-	{ "mmap_by_hand", vpk_hand_mmap, true },
-	{ "mmap_calls_the_core", vpk_through_mmap, true },
+	{ "mmap_absent", NULL, false, VPK_RULE_V1 },
+	{ "mmap_of_the_core", vfio_pci_core_mmap, false, VPK_RULE_V1 },
+	{ "mmap_by_hand", vpk_hand_mmap, true, VPK_RULE_C4 },
+	{ "mmap_calls_the_core", vpk_through_mmap, true, VPK_RULE_C4 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(vpk_c4, vpk_c4_cases, name);
 
-/* C4: the flag has its default right after vfio_alloc_device(). */
+/* C4, V1: the flag has its default right after vfio_alloc_device(). */
 static void c4_default(struct kunit *test)
 {
 	const struct vpk_c4_case *driver = test->param_value;
@@ -363,7 +367,7 @@ static void c4_default(struct kunit *test)
 	struct vpk_function *fn;
 
 	fn = vpk_custom(test, driver->mmap, vpk_note_flag, NULL, &flag);
-	KUNIT_EXPECT_EQ(test, flag, driver->flag);
+	KUNIT_EXPECT_EQ_MSG(test, flag, driver->flag, "%s", driver->rule);
 	KUNIT_EXPECT_TRUE(test, fn->registering_seen);
 	KUNIT_EXPECT_EQ(test, fn->flag_at_register, driver->flag);
 	KUNIT_EXPECT_EQ(test, vpk_flag(fn->vdev), driver->flag);
@@ -477,6 +481,26 @@ static void c5_opted_out_wrongly(struct kunit *test)
 	}
 }
 
+static int vpk_rom_mmap(struct vfio_device *core_vdev,
+			struct vm_area_struct *vma)
+{
+	return 0;
+}
+
+/* C5: what a driver maps of its expansion ROM is no BAR, and no misuse. */
+static void c5_rom(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_custom(test, vpk_rom_mmap, vpk_opt_out,
+					     NULL, NULL);
+
+	vpk_open(test, fn);
+	vpk_map(test, fn, VFIO_PCI_ROM_REGION_INDEX, 0, PAGE_SIZE);
+	kunit_warning_suppress(test) {
+		KUNIT_EXPECT_EQ(test, vpk_memory(fn, false), 0);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
+	}
+}
+
 /* C5: clearing the flag after registration warns and has no effect. */
 static void c5_late_opt_out(struct kunit *test)
 {
@@ -567,6 +591,31 @@ static void finding_late_flag(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, zap->a, 1);
 }
 
+/* C9: the zap says how many of the BARs that are mapped it took away. */
+static void c9_zap_counts(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	const struct vpk_event *zap;
+	struct vpk_map *map;
+
+	vpk_map(test, fn, 0, 0, PAGE_SIZE);
+	vpk_map(test, fn, 0, PAGE_SIZE, PAGE_SIZE);
+	map = vpk_map(test, fn, 2, 0, PAGE_SIZE);
+	vpk_log_clear(fn->host);
+	KUNIT_EXPECT_EQ(test, vpk_memory(fn, false), 0);
+	zap = vpk_log_find(fn->host, VPK_ZAP, 0);
+	KUNIT_ASSERT_NOT_NULL(test, zap);
+	KUNIT_EXPECT_EQ(test, zap->b, 2);
+
+	vpk_unmap(map);
+	vpk_log_clear(fn->host);
+	KUNIT_EXPECT_EQ(test, vpk_memory(fn, true), 0);
+	KUNIT_EXPECT_EQ(test, vpk_memory(fn, false), 0);
+	zap = vpk_log_find(fn->host, VPK_ZAP, 0);
+	KUNIT_ASSERT_NOT_NULL(test, zap);
+	KUNIT_EXPECT_EQ(test, zap->b, 1);
+}
+
 /* C7: without P2PDMA only the export is missing: DMABUFs back all mappings. */
 static void c7_without_p2pdma(struct kunit *test)
 {
@@ -600,10 +649,12 @@ static struct kunit_case vpk_rules_cases[] = {
 	KUNIT_CASE(c4_by_hand),
 	KUNIT_CASE(c5_left_on),
 	KUNIT_CASE(c5_opted_out_wrongly),
+	KUNIT_CASE(c5_rom),
 	KUNIT_CASE(c5_late_opt_out),
 	KUNIT_CASE(c5_late_opt_in),
 	KUNIT_CASE(finding_late_flag),
 	KUNIT_CASE(c7_without_p2pdma),
+	KUNIT_CASE(c9_zap_counts),
 	{}
 };
 

@@ -158,6 +158,24 @@ static void sriov_unopened_pf(struct kunit *test)
 	vpk_expect_back(test, &on);
 }
 
+/* C11, C9: a VF that nobody has open has nothing to be revoked or given back. */
+static void sriov_unopened_vf(struct kunit *test)
+{
+	struct vpk_sriov on = {};
+
+	vpk_sriov_init(test, &on, true);
+	vpk_unmap(on.map[1]);
+	vpk_close(on.vf[1]);
+	KUNIT_ASSERT_TRUE(test, vpk_wait_open_count(on.vf[1], 0));
+	vpk_log_clear(on.host);
+	KUNIT_EXPECT_EQ(test, pci_reset_function(on.pf->pdev), 0);
+	VPK_EXPECT_ORDER(test, on.host,
+			 "0:zap 1:zap 0:revoke 1:revoke 0:mem-off 0:flr 0:mem-on 0:unrevoke 1:unrevoke");
+	KUNIT_EXPECT_FALSE(test, vpk_mapped(on.map[0], 0));
+	KUNIT_EXPECT_EQ(test, vpk_touch(on.map[0], 0), 0);
+	vpk_expect_no_lock_held(test, on.vf[0]);
+}
+
 /* C11: the PF opens and closes, and each resets it. */
 static void sriov_open_close(struct kunit *test)
 {
@@ -377,6 +395,49 @@ static void sriov_error(struct kunit *test)
 	vpk_expect_back(test, &on);
 }
 
+/*
+ * C11: a VF has no memory enable bit. Its BARs are there if the PF can be asked,
+ * and says so.
+ */
+static void sriov_error_vf_mse(struct kunit *test)
+{
+	const int pos = VPK_SRIOV_POS + PCI_SRIOV_CTRL;
+	const u16 on_bits = PCI_SRIOV_CTRL_VFE | PCI_SRIOV_CTRL_MSE;
+	struct vpk_sriov on = {};
+
+	vpk_sriov_init(test, &on, true);
+	/* What is read where the capability would be, if it were at 0. */
+	vpk_cfg_write(on.pf->cfg, PCI_SRIOV_CTRL, 2, on_bits);
+	vpk_sriov_report(on.vf[0], pci_channel_io_frozen);
+	KUNIT_EXPECT_EQ(test, vpk_touch(on.map[0], 0), -EFAULT);
+
+	vpk_cfg_write(on.pf->cfg, pos, 2, on_bits & ~PCI_SRIOV_CTRL_MSE);
+	vpk_sriov_report(on.vf[0], pci_channel_io_normal);
+	KUNIT_EXPECT_EQ(test, vpk_touch(on.map[0], 0), -EFAULT);
+	vpk_reset(on.vf[0]);
+	KUNIT_EXPECT_EQ(test, vpk_touch(on.map[0], 0), -EFAULT);
+	vpk_cfg_write(on.pf->cfg, pos, 2, on_bits);
+
+	vpk_fail_access(test, on.pf, pos, false, 0, ~0U);
+	vpk_reset(on.vf[0]);
+	KUNIT_EXPECT_EQ(test, vpk_touch(on.map[0], 0), -EFAULT);
+	vpk_fail_access(test, on.pf, VPK_SRIOV_POS, false, 0, ~0U);
+	vpk_reset(on.vf[0]);
+	KUNIT_EXPECT_EQ(test, vpk_touch(on.map[0], 0), -EFAULT);
+	vpk_observe(on.pf, NULL, NULL);
+
+	/* What is known of the error of a PF that is not VFIO's. */
+	on.vf[0]->vdev->sriov_pf_core_dev = NULL;
+	on.pf->pdev->error_state = pci_channel_io_frozen;
+	vpk_reset(on.vf[0]);
+	KUNIT_EXPECT_EQ(test, vpk_touch(on.map[0], 0), -EFAULT);
+	on.pf->pdev->error_state = pci_channel_io_normal;
+	on.vf[0]->vdev->sriov_pf_core_dev = on.pf->vdev;
+
+	KUNIT_EXPECT_EQ(test, vpk_reset(on.vf[0]), 0);
+	vpk_expect_back(test, &on);
+}
+
 /* C11: a VF cannot be opened while its PF may be reset any moment. */
 static void sriov_error_open(struct kunit *test)
 {
@@ -476,6 +537,7 @@ static void sriov_lost_bind(struct kunit *test)
 static struct kunit_case vpk_sriov_cases[] = {
 	KUNIT_CASE_PARAM(sriov_order, vpk_sriov_gen_params),
 	KUNIT_CASE(sriov_unopened_pf),
+	KUNIT_CASE(sriov_unopened_vf),
 	KUNIT_CASE(sriov_open_close),
 	KUNIT_CASE(sriov_bus),
 	KUNIT_CASE(sriov_vf_reset),
@@ -485,6 +547,7 @@ static struct kunit_case vpk_sriov_cases[] = {
 	KUNIT_CASE(sriov_unbind_meanwhile),
 	KUNIT_CASE(sriov_touch_waits),
 	KUNIT_CASE(sriov_error),
+	KUNIT_CASE_SLOW(sriov_error_vf_mse),
 	KUNIT_CASE(sriov_error_open),
 	KUNIT_CASE_SLOW(sriov_error_busy_vf),
 	KUNIT_CASE(sriov_lost_open),

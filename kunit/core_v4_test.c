@@ -27,11 +27,30 @@ static const struct vpk_function_config vpk_large = {
 };
 
 /**
+ * struct vpk_v4_misuse - how a driver must not call the helper
+ * @name: of the case
+ * @opted_out: it has cleared zap_bars_on_revoke
+ * @other_file: the VMA is not one of the device's own file
+ * @no_ops: the VMA has no vm_ops
+ * @no_fault: its vm_ops have no .fault
+ * @region: which region is mapped
+ */
+struct vpk_v4_misuse {
+	const char *name;
+	bool opted_out;
+	bool other_file;
+	bool no_ops;
+	bool no_fault;
+	unsigned int region;
+};
+
+/**
  * struct vpk_v4 - a driver that populates its VMA at once
  * @fn: its function
  * @config: what the function looks like, NULL for vpk_full
  * @naive: calls remap_pfn_range(), not the core's helper
  * @race: resets the device before .mmap returns
+ * @misuse: what it does wrong, NULL for nothing
  * @done: the reset is over
  * @ret: what the reset returned
  */
@@ -40,6 +59,7 @@ struct vpk_v4 {
 	const struct vpk_function_config *config;
 	bool naive;
 	bool race;
+	const struct vpk_v4_misuse *misuse;
 	struct completion done;
 	long ret;
 };
@@ -57,6 +77,34 @@ static vm_fault_t vpk_v4_fault(struct vm_fault *vmf)
 static const struct vm_operations_struct vpk_v4_vm_ops = {
 	.fault = vpk_v4_fault,
 };
+
+static const struct vm_operations_struct vpk_v4_no_fault;
+
+/* Call the helper for a VMA, or with a driver, that it must refuse. */
+static int vpk_v4_misused(struct vpk_v4 *v4, struct vm_area_struct *vma,
+			  unsigned long pfn)
+{
+	struct file *file = vma->vm_file;
+	int ret;
+
+	if (v4->misuse->no_ops)
+		vma->vm_ops = NULL;
+	if (v4->misuse->no_fault)
+		vma->vm_ops = &vpk_v4_no_fault;
+	if (v4->misuse->other_file)
+		vma->vm_file = v4->fn->group;
+	ret = vfio_pci_core_remap_pfn_range(v4->fn->vdev, vma, pfn);
+	vma->vm_file = file;
+	return ret;
+}
+
+static void vpk_v4_before_register(struct vfio_pci_core_device *vdev, void *data)
+{
+	struct vpk_v4 *v4 = data;
+
+	if (v4->misuse && v4->misuse->opted_out)
+		vpk_set_flag(vdev, false);
+}
 
 static int vpk_v4_resetter(void *data)
 {
@@ -83,6 +131,8 @@ static int vpk_v4_mmap(struct vfio_device *core_vdev,
 	vma->vm_page_prot = pgprot_noncached(vma->vm_page_prot);
 	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
 	vma->vm_ops = &vpk_v4_vm_ops;
+	if (v4->misuse)
+		return vpk_v4_misused(v4, vma, pfn);
 	if (v4->naive)
 		ret = remap_pfn_range(vma, vma->vm_start, pfn,
 				      vma->vm_end - vma->vm_start,
@@ -112,6 +162,7 @@ static struct vpk_function *vpk_v4_device(struct kunit *test, struct vpk_v4 *v4)
 	ops->mmap = vpk_v4_mmap;
 	v4->fn = vpk_function_add(test, host, v4->config ?: &vpk_full);
 	v4->fn->driver.ops = ops;
+	v4->fn->driver.before_register = vpk_v4_before_register;
 	v4->fn->driver.data = v4;
 	vpk_host_probe(test, host);
 	vpk_bind(test, v4->fn, VPK_DRIVER);
@@ -504,6 +555,30 @@ static void v4_helper_killed(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
 }
 
+static const struct vpk_v4_misuse vpk_v4_misuses[] = {
+	{ .name = "opted_out", .opted_out = true },
+	{ .name = "other_file", .other_file = true },
+	{ .name = "no_vm_ops", .no_ops = true },
+	{ .name = "no_fault", .no_fault = true },
+	{ .name = "no_bar", .region = VFIO_PCI_CONFIG_REGION_INDEX },
+};
+
+KUNIT_ARRAY_PARAM_DESC(vpk_v4_misuse, vpk_v4_misuses, name);
+
+/* V4, V3: the helper refuses a mapping that no revocation would reach. */
+static void v4_helper_misused(struct kunit *test)
+{
+	struct vpk_v4 v4 = { .misuse = test->param_value };
+	struct vpk_function *fn = vpk_v4_device(test, &v4);
+	u64 pos = VFIO_PCI_INDEX_TO_OFFSET(v4.misuse->region);
+
+	/* The warning comes once, so it may have come before. */
+	kunit_warning_suppress(test)
+		KUNIT_EXPECT_EQ(test, vpk_try_mmap(test, fn, pos, PAGE_SIZE,
+						   PROT_READ, MAP_SHARED),
+				-EINVAL);
+}
+
 static struct kunit_case vpk_v4_cases[] = {
 	KUNIT_CASE(v4_naive_loses),
 	KUNIT_CASE(v4_helper_wins),
@@ -519,6 +594,7 @@ static struct kunit_case vpk_v4_cases[] = {
 	KUNIT_CASE(v4_helper_replaced),
 	KUNIT_CASE(v4_helper_no_cycle),
 	KUNIT_CASE(v4_helper_killed),
+	KUNIT_CASE_PARAM(v4_helper_misused, vpk_v4_misuse_gen_params),
 	{}
 };
 

@@ -400,6 +400,16 @@ long vpk_hot_reset(struct vpk_function *fn)
 	return ret;
 }
 
+/* The next read() or write() goes on where this one has ended. */
+static void vpk_expect_position(struct vpk_function *fn, unsigned int index,
+				u64 off, loff_t pos, ssize_t ret)
+{
+	if (ret >= 0)
+		KUNIT_EXPECT_EQ_MSG(fn->host->test, pos,
+				    VFIO_PCI_INDEX_TO_OFFSET(index) + off + ret,
+				    "the position after read() or write()");
+}
+
 /**
  * vpk_region_read() - read() from a region
  * @fn: the function
@@ -418,6 +428,7 @@ ssize_t vpk_region_read(struct vpk_function *fn, unsigned int index, u64 off,
 	ssize_t ret;
 
 	ret = fn->device->f_op->read(fn->device, fn->host->ubuf, len, &pos);
+	vpk_expect_position(fn, index, off, pos, ret);
 	if (ret > 0 && copy_from_user(buf, fn->host->ubuf, ret))
 		return -EFAULT;
 	return ret;
@@ -438,10 +449,13 @@ ssize_t vpk_region_write(struct vpk_function *fn, unsigned int index, u64 off,
 			 const void *buf, size_t len)
 {
 	loff_t pos = VFIO_PCI_INDEX_TO_OFFSET(index) + off;
+	ssize_t ret;
 
 	if (copy_to_user(fn->host->ubuf, buf, len))
 		return -EFAULT;
-	return fn->device->f_op->write(fn->device, fn->host->ubuf, len, &pos);
+	ret = fn->device->f_op->write(fn->device, fn->host->ubuf, len, &pos);
+	vpk_expect_position(fn, index, off, pos, ret);
+	return ret;
 }
 
 /**

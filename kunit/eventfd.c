@@ -8,6 +8,8 @@
 #include <linux/eventfd.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
+#include <linux/poll.h>
+#include <linux/wait.h>
 
 #include "vfio_pci_kunit.h"
 
@@ -15,16 +17,26 @@
  * struct vpk_eventfd - an eventfd
  * @file: its file
  * @ctx: its context, what is signaled
+ * @fn: the function whose log gets a mark at each signal, or NULL
+ * @table: how the file says which queue that is
+ * @head: the queue of those that wait for a signal
+ * @entry: the log's place in it
  */
 struct vpk_eventfd {
 	struct file *file;
 	struct eventfd_ctx *ctx;
+	struct vpk_function *fn;
+	struct poll_table_struct table;
+	wait_queue_head_t *head;
+	wait_queue_entry_t entry;
 };
 
 static void vpk_eventfd_put(void *data)
 {
 	struct vpk_eventfd *eventfd = data;
 
+	if (eventfd->head)
+		remove_wait_queue(eventfd->head, &eventfd->entry);
 	eventfd_ctx_put(eventfd->ctx);
 	__fput_sync(eventfd->file);
 }
@@ -84,6 +96,41 @@ int vpk_eventfd_lend(struct vpk_eventfd *eventfd)
 void vpk_eventfd_signal(struct vpk_eventfd *eventfd)
 {
 	eventfd_signal(eventfd->ctx);
+}
+
+static int vpk_eventfd_signaled(wait_queue_entry_t *entry, unsigned int mode,
+				int sync, void *key)
+{
+	struct vpk_eventfd *eventfd =
+		container_of(entry, struct vpk_eventfd, entry);
+
+	vpk_log(eventfd->fn->host, VPK_MARK, eventfd->fn->nr, 0, 0);
+	return 0;
+}
+
+static void vpk_eventfd_queue(struct file *file, wait_queue_head_t *head,
+			      poll_table *table)
+{
+	struct vpk_eventfd *eventfd =
+		container_of(table, struct vpk_eventfd, table);
+
+	eventfd->head = head;
+	add_wait_queue(head, &eventfd->entry);
+}
+
+/**
+ * vpk_eventfd_log() - mark in the log when an eventfd is signaled
+ * @eventfd: from vpk_eventfd_create()
+ * @fn: in whose name
+ *
+ * Context: the test's thread. In force until the test ends.
+ */
+void vpk_eventfd_log(struct vpk_eventfd *eventfd, struct vpk_function *fn)
+{
+	eventfd->fn = fn;
+	init_waitqueue_func_entry(&eventfd->entry, vpk_eventfd_signaled);
+	init_poll_funcptr(&eventfd->table, vpk_eventfd_queue);
+	vfs_poll(eventfd->file, &eventfd->table);
 }
 
 /**

@@ -58,6 +58,7 @@ int vpk_variant_init(struct kunit *test, const struct vpk_variant *variant)
 {
 	struct vpk_case *this;
 
+	vpk_allocations_note();
 	if (vpk_skipped(test->name))
 		kunit_skip(test, "named by KUNIT_SKIP");
 	this = kunit_kzalloc(test, sizeof(*this), GFP_KERNEL);

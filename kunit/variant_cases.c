@@ -21,15 +21,20 @@ static struct vpk_function *vpk_variant_device(struct kunit *test)
 }
 
 /* Of the rules about the flag, that for a driver like this one. */
-static const char *variant_flag_rule(const struct vpk_variant *variant)
+static const char *variant_flag_rule(const struct vpk_variant *variant,
+				     const struct vpk_function *fn)
 {
+	const struct vfio_device_ops *ops = fn->vdev->vdev.ops;
+
+	if (!ops->mmap || ops->mmap == vfio_pci_core_mmap)
+		return "V1: the core's .mmap needs no opt-out by the driver";
 	if (variant->by_hand)
 		return "V3: a driver that maps PFNs keeps zap_bars_on_revoke";
 	return "V2, V5: a driver that maps no PFNs clears zap_bars_on_revoke";
 }
 
 /*
- * C4, V2, V3, V5: zap_bars_on_revoke is right when the driver registers, not
+ * C4, V1, V2, V3, V5: zap_bars_on_revoke is right when the driver registers, not
  * later. The fixture looks at the flag while vfio_pci_core_register_device()
  * runs.
  */
@@ -40,7 +45,7 @@ void variant_flag(struct kunit *test)
 
 	KUNIT_ASSERT_TRUE(test, fn->registering_seen);
 	KUNIT_EXPECT_EQ_MSG(test, fn->flag_at_register, variant->by_hand,
-			    "%s", variant_flag_rule(variant));
+			    "%s", variant_flag_rule(variant, fn));
 	KUNIT_EXPECT_EQ(test, vpk_flag(fn->vdev), fn->flag_at_register);
 }
 
@@ -60,7 +65,8 @@ void variant_backing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_touch(other, 0), 0);
 	KUNIT_EXPECT_EQ(test, vpk_in_device_space(own), variant->by_hand);
 	KUNIT_EXPECT_EQ(test, vpk_in_dmabuf(own), !variant->by_hand);
-	KUNIT_EXPECT_FALSE(test, vpk_in_device_space(other));
+	KUNIT_EXPECT_FALSE_MSG(test, vpk_in_device_space(other),
+			       "V6: a BAR that the core should map is mapped by hand");
 	KUNIT_EXPECT_TRUE(test, vpk_in_dmabuf(other));
 }
 

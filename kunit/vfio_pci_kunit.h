@@ -627,6 +627,7 @@ struct vpk_eventfd;
 struct vpk_eventfd *vpk_eventfd_create(struct kunit *test);
 int vpk_eventfd_lend(struct vpk_eventfd *eventfd);
 void vpk_eventfd_signal(struct vpk_eventfd *eventfd);
+void vpk_eventfd_log(struct vpk_eventfd *eventfd, struct vpk_function *fn);
 long vpk_ioeventfd(struct vpk_function *fn, unsigned int index, u64 off,
 		   u32 val, struct vpk_eventfd *eventfd);
 
@@ -713,6 +714,10 @@ int vpk_write_node(struct kunit *test, struct vpk_host *host, const char *name,
 		   const char *text);
 ssize_t vpk_read_file(struct kunit *test, struct vpk_host *host,
 		      struct file *file, char *buf, size_t len, loff_t *pos);
+
+/* allocations.c: what was allocated and is still there */
+void vpk_allocations_note(void);
+int vpk_allocations_left(struct kunit *test);
 
 /* suite.c: what each suite sets up and checks around its cases */
 int vpk_case_init(struct kunit *test);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * After all other suites: kmemleak has found nothing, and lockdep was at work.
+ * After all other suites: kmemleak has found nothing, nothing that VFIO has
+ * allocated is left, and lockdep was at work.
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
@@ -43,6 +44,16 @@ static void no_leaks(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, ret, 0, "%s", buf);
 }
 
+/* All that VFIO and the variants have allocated for the suites has been freed. */
+static void nothing_left(struct kunit *test)
+{
+	int left = vpk_allocations_left(test);
+
+	if (left == -EOPNOTSUPP)
+		kunit_skip(test, "this kernel does not count allocations");
+	KUNIT_EXPECT_EQ_MSG(test, left, 0, "places that leak");
+}
+
 /* If lockdep had switched itself off at boot, no case would have noticed. */
 static void lockdep_is_on(struct kunit *test)
 {
@@ -53,6 +64,7 @@ static void lockdep_is_on(struct kunit *test)
 
 static struct kunit_case vpk_leaks_cases[] = {
 	KUNIT_CASE(lockdep_is_on),
+	KUNIT_CASE(nothing_left),
 	KUNIT_CASE_SLOW(no_leaks),
 	{}
 };

@@ -3,7 +3,8 @@
 """Say which rules of the contract the KUnit cases that failed stand for.
 
 The comment above a case begins with its rules ("V2, C4: the driver has ..."). A
-message of an expectation that begins so is about this driver, and comes first."""
+message of an expectation that begins so is about this driver, and comes first. A
+case that stands for no rule comes last."""
 
 import re
 from collections import Counter
@@ -79,7 +80,8 @@ def run(args) -> int:
         print(difference(log, read(args.right), args.rule, args.folders))
         return 0
     messages = told(log)
-    for rules, name, text in sorted(broken(log, args.folders), key=lambda case: case[1] not in messages):
+    failed = sorted(broken(log, args.folders), key=lambda case: (case[1] not in messages, case[0] == "-"))
+    for rules, name, text in failed:
         if name in messages:
             rules, text = messages[name].groups()
         print(f"  {rules:8} {name}: {text}")

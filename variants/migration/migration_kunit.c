@@ -1007,6 +1007,93 @@ static void migration_poll(struct kunit *test)
 	}
 }
 
+/* A read or write of a data file that waits for its buffer. */
+struct migration_transfer {
+	struct file *file;
+	unsigned long addr;
+	bool write;
+};
+
+static long migration_do_transfer(void *data)
+{
+	struct migration_transfer *transfer = data;
+	const struct file_operations *fops = transfer->file->f_op;
+	char __user *buf = (char __user *)transfer->addr;
+
+	return transfer->write ? fops->write(transfer->file, buf, 1, NULL) :
+				 fops->read(transfer->file, buf, 1, NULL);
+}
+
+static long migration_do_poll(void *data)
+{
+	return (__force u16)vfs_poll(((struct migration_transfer *)data)->file,
+				     NULL);
+}
+
+/*
+ * Begin a transfer. The buffer has never been touched and mmap_lock is held, so
+ * that it is not done before migration_finish().
+ */
+static struct vpk_worker *migration_begin(struct kunit *test,
+					  struct vpk_function *fn,
+					  struct migration_transfer *transfer)
+{
+	struct vpk_worker *worker;
+
+	transfer->addr = kunit_vm_mmap(test, NULL, 0, PAGE_SIZE,
+				       PROT_READ | PROT_WRITE,
+				       MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(transfer->addr));
+	worker = vpk_worker_start(test, fn->host, migration_do_transfer,
+				  transfer);
+	mmap_write_lock(fn->host->mm);
+	vpk_worker_go(worker);
+	fsleep(50 * USEC_PER_MSEC);
+	KUNIT_EXPECT_FALSE(test, vpk_worker_done(worker));
+	return worker;
+}
+
+static void migration_finish(struct kunit *test, struct vpk_function *fn,
+			     struct vpk_worker *worker)
+{
+	mmap_write_unlock(fn->host->mm);
+	KUNIT_EXPECT_EQ(test, vpk_worker_wait(worker), 1);
+}
+
+/* poll() does not answer while a read() moves the position. */
+static void migration_poll_waits(struct kunit *test)
+{
+	struct vpk_function *fn = migration_open(test);
+	struct migration_transfer transfer = {};
+	struct vpk_worker *reader, *poller;
+
+	transfer.file = migration_enter(test, fn, VFIO_DEVICE_STATE_PRE_COPY);
+	reader = migration_begin(test, fn, &transfer);
+	poller = vpk_worker_start(test, fn->host, migration_do_poll, &transfer);
+	vpk_worker_go(poller);
+	fsleep(50 * USEC_PER_MSEC);
+	KUNIT_EXPECT_FALSE(test, vpk_worker_done(poller));
+	migration_finish(test, fn, reader);
+	KUNIT_EXPECT_EQ(test, vpk_worker_wait(poller),
+			(__force u16)(EPOLLIN | EPOLLRDNORM));
+}
+
+/* RESUMING does not end during a write(), and nobody waits for that. */
+static void migration_busy_write(struct kunit *test)
+{
+	struct vpk_function *fn = migration_open(test);
+	struct vfio_device *core_vdev = &fn->vdev->vdev;
+	struct migration_transfer transfer = { .write = true };
+	struct vpk_worker *writer;
+
+	transfer.file = migration_enter(test, fn, VFIO_DEVICE_STATE_RESUMING);
+	writer = migration_begin(test, fn, &transfer);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(core_vdev->mig_ops->migration_set_state(core_vdev,
+						VFIO_DEVICE_STATE_STOP)), -EBUSY);
+	migration_finish(test, fn, writer);
+	migration_expect_state(test, fn, VFIO_DEVICE_STATE_RESUMING);
+}
+
 /* The state is where the BAR is: without access to it nothing changes. */
 static void migration_inaccessible(struct kunit *test)
 {
@@ -1332,6 +1419,8 @@ VPK_VARIANT_CASES(migration_cases,
 		  KUNIT_CASE(migration_pre_copy),
 		  KUNIT_CASE(migration_pre_copy_read_only),
 		  KUNIT_CASE(migration_poll),
+		  KUNIT_CASE(migration_poll_waits),
+		  KUNIT_CASE(migration_busy_write),
 		  KUNIT_CASE(migration_inaccessible),
 		  KUNIT_CASE(migration_error_normal),
 		  KUNIT_CASE(migration_error_fatal),

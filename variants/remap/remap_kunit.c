@@ -75,6 +75,21 @@ static void remap_maps_the_layout(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pfn, vpk_bar_pfn(fn, 0, PAGE_SIZE));
 }
 
+/* V2: read() and write() show the layout that mmap() shows. */
+static void remap_reads_the_layout(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &remap_function, DRIVER);
+	u8 *memory = vpk_bar_ram(test, fn, BAR);
+	u32 val = 0x2a2a2a2a;
+
+	KUNIT_EXPECT_EQ(test, vpk_region_write(fn, BAR, 8, &val, 4), 4);
+	KUNIT_EXPECT_EQ(test, memory[SIZE + 8], 0x2a);
+	KUNIT_EXPECT_EQ(test, memory[8], 0);
+	memory[SIZE + 16] = 0x17;
+	KUNIT_EXPECT_EQ(test, vpk_region_read(fn, BAR, 16, &val, 4), 4);
+	KUNIT_EXPECT_EQ(test, val, 0x17);
+}
+
 /* V4: all of it is there when mmap() returns to a user process... */
 static void remap_is_eager(struct kunit *test)
 {
@@ -209,6 +224,7 @@ static int remap_init(struct kunit *test)
 
 VPK_VARIANT_CASES(remap_cases,
 		  KUNIT_CASE(remap_maps_the_layout),
+		  KUNIT_CASE(remap_reads_the_layout),
 		  KUNIT_CASE(remap_is_eager),
 		  KUNIT_CASE(remap_is_not_too_eager),
 		  KUNIT_CASE(remap_huge),
