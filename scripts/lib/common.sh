@@ -188,23 +188,6 @@ lock() {
 # lock_guest: where several people share a small machine, one guest at a time.
 lock_guest() { [ -z "${KIT_BUILD_LOCK:-}" ] || lock "$KIT_BUILD_LOCK.guest"; }
 
-# guest_clock: the kernel parameter by which a guest under TCG knows how fast its clock
-# is; nothing where that cannot be told. It is measured once, for this boot of the
-# machine.
-guest_clock() {
-	local program=$BUILD/guest/tsc-khz known=$BUILD/guest/clock boot khz
-	boot=$(cat /proc/sys/kernel/random/boot_id)
-	if ! grep -q "^$boot " "$known" 2>/dev/null; then
-		mkdir -p "$BUILD/guest"
-		gcc -O2 -o "$program.$$" "$KIT_ROOT/guest/tsc-khz.c" || die "guest/tsc-khz.c does not build"
-		mv "$program.$$" "$program"
-		khz=$("$program") || khz=
-		printf '%s %s\n' "$boot" "$khz" | write_atomic "$known"
-	fi
-	khz=$(sed 's/.* //' "$known")
-	[ -z "$khz" ] || echo "tsc_early_khz=$khz"
-}
-
 # on_exit COMMAND: run at exit, the last one given first, whatever the reason.
 KIT_ON_EXIT=
 on_exit() { KIT_ON_EXIT="$1; $KIT_ON_EXIT"; }
