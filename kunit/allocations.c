@@ -16,8 +16,6 @@
 #define VPK_MAX_PLACES	1024
 #define VPK_ATTEMPTS	20
 
-extern struct alloc_tag __start_alloc_tags[], __stop_alloc_tags[];
-
 static u64 vpk_calls_before[VPK_MAX_PLACES];
 static bool vpk_calls_noted;
 

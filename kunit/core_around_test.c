@@ -71,7 +71,7 @@ static void vpk_expect_pages(struct kunit *test, struct vpk_map *map, int from,
 	}
 }
 
-/* One fault, one page; the second in a block, all of the block. */
+/* C8: one fault, one page; the second in a block, all of the block. */
 static void around_second_fault(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_around_device(test);

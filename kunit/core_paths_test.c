@@ -62,7 +62,7 @@ static void vpk_expect_refused(struct kunit *test, struct vpk_map *map)
 	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
 }
 
-/* memory_disable: memory off and on through PCI_COMMAND. */
+/* C3: memory_disable: memory off and on through PCI_COMMAND. */
 static void path_memory_disable(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -79,7 +79,7 @@ static void path_memory_disable(struct kunit *test)
 	vpk_expect_refault(test, map);
 }
 
-/* d3hot: D3hot and back through PMCSR. */
+/* C3: d3hot: D3hot and back through PMCSR. */
 static void path_d3hot(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -112,7 +112,7 @@ static void path_d3hot_soft_reset(struct kunit *test)
 	vpk_expect_refault(test, map);
 }
 
-/* flr: FLR through the PCI Express capability. */
+/* C3: flr: FLR through the PCI Express capability. */
 static void path_flr(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -126,7 +126,7 @@ static void path_flr(struct kunit *test)
 	vpk_expect_refault(test, map);
 }
 
-/* af_flr: FLR through the AF capability. */
+/* C3: af_flr: FLR through the AF capability. */
 static void path_af_flr(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_af, VPK_DRIVER);
@@ -169,7 +169,7 @@ static void path_runtime_pm_exit(struct kunit *test)
 	vpk_expect_refault(test, map);
 }
 
-/* device_reset: VFIO_DEVICE_RESET. */
+/* C3: device_reset: VFIO_DEVICE_RESET. */
 static void path_device_reset(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -182,7 +182,7 @@ static void path_device_reset(struct kunit *test)
 	vpk_expect_refault(test, map);
 }
 
-/* device_reset_d3hot: users are out before D0; importers let go in D0. */
+/* C3: device_reset_d3hot: users are out before D0; importers let go in D0. */
 static void path_device_reset_d3hot(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -215,7 +215,7 @@ static void vpk_two_open(struct kunit *test, struct vpk_function *fn[2],
 		map[i] = vpk_used_map(test, fn[i]);
 }
 
-/* hot_reset_slot: all functions are zapped before the core waits for any. */
+/* C3: hot_reset_slot: all functions are zapped before any is waited for. */
 static void path_hot_reset_slot(struct kunit *test)
 {
 	struct vpk_function *fn[2];
@@ -257,7 +257,7 @@ static void vpk_expect_nothing_unrevoked(struct kunit *test,
 					    vpk_log_detail(test, host));
 }
 
-/* close: a mapping keeps the device open, and the last one closes it. */
+/* C3: close: a mapping keeps the device open, and the last one closes it. */
 static void path_close(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);

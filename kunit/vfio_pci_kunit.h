@@ -716,6 +716,8 @@ ssize_t vpk_read_file(struct kunit *test, struct vpk_host *host,
 		      struct file *file, char *buf, size_t len, loff_t *pos);
 
 /* allocations.c: what was allocated and is still there */
+struct alloc_tag;
+extern struct alloc_tag __start_alloc_tags[], __stop_alloc_tags[]; /* the linker's */
 void vpk_allocations_note(void);
 int vpk_allocations_left(struct kunit *test);
 

@@ -70,8 +70,8 @@ def without_numbers(report: str) -> str:
     return re.sub(r"\b(0x)?[0-9a-f]*[0-9][0-9a-f]*\b", "N", report)
 
 
-def run(guest: list[str], log: Path, limit: float, stop=lambda lines: "", lock: str = "") -> tuple[str, bool]:
-    """Run a guest; (why it was stopped, has it ended by itself)."""
+def run(guest: list[str], log: Path, limit: float, stop=lambda lines: "", lock: str = "") -> tuple[str, float]:
+    """Run a guest; (why it was stopped, how long it ran)."""
     words = ["flock", lock, *guest] if lock else guest
     why, ended = "", False
     with open(log, "wb") as out:
@@ -85,7 +85,7 @@ def run(guest: list[str], log: Path, limit: float, stop=lambda lines: "", lock: 
                 if begin is None and log.stat().st_size:
                     begin = time.monotonic()    # the lock was free
                 if begin and time.monotonic() - begin > limit:
-                    return f"not done after {limit:.0f} s", False
+                    return f"not done after {limit:.0f} s", limit
                 if ended or log.stat().st_size > size:
                     size = log.stat().st_size
                     why = stop(complete_lines(log, ended))
@@ -94,7 +94,7 @@ def run(guest: list[str], log: Path, limit: float, stop=lambda lines: "", lock: 
                 time.sleep(POLL_SECONDS)
         finally:
             end(process)
-    return why, ended
+    return why, time.monotonic() - begin if begin else 0.0
 
 
 def end(process: subprocess.Popen) -> None:
@@ -117,15 +117,14 @@ def complete_lines(log: Path, ended: bool) -> list[str]:
 
 def right(guest: list[str], log: Path, lock: str) -> Right:
     """Run the good kernel; all it does is right."""
-    begin = time.monotonic()
-    why, _ = run(guest, log, 3600, lock=lock)
+    why, seconds = run(guest, log, 3600, lock=lock)
     if why:
         raise RuntimeError(f"the good kernel: {why} (console: {log})")
     lines = complete_lines(log, True)
     found = results(lines)
     if not found or any(word == "not ok" for word, _, _ in found):
         raise RuntimeError(f"the suites fail on the good kernel (console: {log})")
-    return Right(found, time.monotonic() - begin, {without_numbers(r) for r in seen_reports(lines)})
+    return Right(found, seconds, {without_numbers(r) for r in seen_reports(lines)})
 
 
 def judge(guest: list[str], log: Path, good: Right, lock: str) -> str:

@@ -312,6 +312,8 @@ static void migration_hides_registers(struct kunit *test)
 			-EINVAL);
 	KUNIT_EXPECT_EQ(test, vpk_region_write(fn, BAR, LEN - 4, &val, 4),
 			-EINVAL);
+	KUNIT_EXPECT_EQ(test, vpk_region_read(fn, BAR, CTRL, &val, 0), 0);
+	KUNIT_EXPECT_EQ(test, vpk_region_write(fn, BAR, CTRL, &val, 0), 0);
 	KUNIT_EXPECT_EQ(test, vpk_try_mmap(test, fn,
 					   VFIO_PCI_INDEX_TO_OFFSET(BAR), LEN,
 					   PROT_READ, MAP_SHARED), -EINVAL);
@@ -1085,11 +1087,13 @@ static void migration_busy_write(struct kunit *test)
 	struct vfio_device *core_vdev = &fn->vdev->vdev;
 	struct migration_transfer transfer = { .write = true };
 	struct vpk_worker *writer;
+	struct file *file;
 
 	transfer.file = migration_enter(test, fn, VFIO_DEVICE_STATE_RESUMING);
 	writer = migration_begin(test, fn, &transfer);
-	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(core_vdev->mig_ops->migration_set_state(core_vdev,
-						VFIO_DEVICE_STATE_STOP)), -EBUSY);
+	file = core_vdev->mig_ops->migration_set_state(core_vdev,
+						       VFIO_DEVICE_STATE_STOP);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(file), -EBUSY);
 	migration_finish(test, fn, writer);
 	migration_expect_state(test, fn, VFIO_DEVICE_STATE_RESUMING);
 }

@@ -78,6 +78,9 @@ static void wrapper_hides_in_read_and_write(struct kunit *test)
 			-EINVAL);
 	KUNIT_EXPECT_EQ(test, vpk_region_write(fn, BAR, LEN - 4, &val, 4),
 			-EINVAL);
+	/* As in all of VFIO, nothing can be read anywhere. */
+	KUNIT_EXPECT_EQ(test, vpk_region_read(fn, BAR, LEN - 4, &val, 0), 0);
+	KUNIT_EXPECT_EQ(test, vpk_region_write(fn, BAR, LEN - 4, &val, 0), 0);
 }
 
 /* V2: nor can the hidden pages be mapped, alone or with visible ones. */
