@@ -168,7 +168,7 @@ static int vpk_access_mmap(struct vfio_device *core_vdev,
 
 	switch (to_vpk_access(vdev)->param->kind) {
 	case VPK_RANGES:
-		return vpk_mmap_range(vdev, vma, VPK_OWN_REGION, &own);
+		return vpk_mmap_range(vdev, vma, &own);
 	case VPK_BY_HAND:
 		vma->vm_ops = &vpk_access_vm_ops;
 		return vfio_pci_core_remap_pfn_range(vdev, vma,

@@ -215,8 +215,7 @@ static int vpk_around_ranges_mmap(struct vfio_device *core_vdev,
 		.paddr = bar + 128 * PAGE_SIZE, .len = 8 * PAGE_SIZE };
 	vpk_around_phys[1] = (struct phys_vec){
 		.paddr = bar + 16 * PAGE_SIZE, .len = 64 * PAGE_SIZE };
-	return vfio_pci_core_mmap_ranges(vdev, vma, 2, vpk_around_phys,
-					 NULL, 2);
+	return vfio_pci_core_mmap_ranges(vdev, vma, vpk_around_phys, NULL, 2);
 }
 
 /* V5: neighbours are those in the region, whatever range they are in. */

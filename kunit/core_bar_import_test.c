@@ -292,8 +292,8 @@ static int vpk_bar_mmap(struct vfio_device *core_vdev,
 	phys[1].paddr = pci_resource_start(other, 0);
 	pci_dev_put(other);
 
-	return vfio_pci_core_mmap_ranges(vdev, vma, VFIO_PCI_BAR0_REGION_INDEX,
-					 phys, NULL, ARRAY_SIZE(phys));
+	return vfio_pci_core_mmap_ranges(vdev, vma, phys, NULL,
+					 ARRAY_SIZE(phys));
 }
 
 /* What is no BAR of the device is the driver's: nobody has said it can be shared. */

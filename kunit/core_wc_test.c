@@ -602,7 +602,7 @@ static int vpk_wc_ranges_mmap(struct vfio_device *core_vdev,
 		phys[i] = param->phys[i];
 		phys[i].paddr += pci_resource_start(vdev->pdev, BAR);
 	}
-	return vfio_pci_core_mmap_ranges(vdev, vma, BAR, phys,
+	return vfio_pci_core_mmap_ranges(vdev, vma, phys,
 					 param->types ? param->memattr : NULL,
 					 2);
 }

@@ -14,16 +14,14 @@
  * vpk_mmap_range() - map a region that is one physical range
  * @vdev: the device
  * @vma: as ->mmap() got it
- * @index: the region
  * @phys: the range, mapped with the memory type that was declared for it
  *
  * Return: as vfio_pci_core_mmap_ranges().
  */
 int vpk_mmap_range(struct vfio_pci_core_device *vdev,
-		   struct vm_area_struct *vma, unsigned int index,
-		   const struct phys_vec *phys)
+		   struct vm_area_struct *vma, const struct phys_vec *phys)
 {
-	return vfio_pci_core_mmap_ranges(vdev, vma, index, phys, NULL, 1);
+	return vfio_pci_core_mmap_ranges(vdev, vma, phys, NULL, 1);
 }
 
 /* The bits in which the three types of vm_page_prot differ, and what is in them */

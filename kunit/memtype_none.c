@@ -8,8 +8,7 @@
 #include "vfio_pci_kunit.h"
 
 int vpk_mmap_range(struct vfio_pci_core_device *vdev,
-		   struct vm_area_struct *vma, unsigned int index,
-		   const struct phys_vec *phys)
+		   struct vm_area_struct *vma, const struct phys_vec *phys)
 {
-	return vfio_pci_core_mmap_ranges(vdev, vma, index, phys, 1);
+	return vfio_pci_core_mmap_ranges(vdev, vma, phys, 1);
 }

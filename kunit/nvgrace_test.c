@@ -6,15 +6,18 @@
  * Whether the GPU is ready is told by a CXL DVSEC, or by registers in BAR 0
  * where it has none; an NVIDIA DVSEC tells whether 1 GiB is carved out.
  *
- * The memory types of the mappings are those of arm64, and not looked at here.
+ * The memory is mapped by vfio_pci_core_mmap_memory(), of which this driver is
+ * the only user: what that promises is tested here as well.
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
 #include <linux/bitfield.h>
 #include <linux/delay.h>
+#include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/pci_ids.h>
 #include <linux/property.h>
+#include <linux/sched/signal.h>
 
 #include "vfio_pci_kunit.h"
 
@@ -113,11 +116,12 @@ static void nvgrace_status(struct vpk_function *fn, u32 now, u32 after_reset)
 	vpk_cfg_write(fn->reset_cfg, NVGRACE_STATUS, 4, after_reset);
 }
 
-static long nvgrace_mmap(struct kunit *test, struct vpk_function *fn, u64 off)
+static long nvgrace_mmap(struct kunit *test, struct vpk_function *fn, u64 off,
+			 unsigned long flags)
 {
 	return vpk_try_mmap(test, fn,
 			    VFIO_PCI_INDEX_TO_OFFSET(NVGRACE_USEMEM) + off,
-			    PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED);
+			    PAGE_SIZE, PROT_READ | PROT_WRITE, flags);
 }
 
 static void nvgrace_expect_pfn(struct kunit *test, struct vpk_function *fn,
@@ -143,21 +147,21 @@ static struct vpk_function *nvgrace_path_device(struct kunit *test)
 	return nvgrace_open(test, &config, NVGRACE_LEN);
 }
 
-/* V3: the memory is mapped by PFN, and each path takes it away. */
-static void nvgrace_v3_memory(struct kunit *test)
+/* V5: a DMABUF is behind the memory, and each path takes it away. */
+static void nvgrace_v5_memory(struct kunit *test)
 {
 	struct vpk_function *fn = nvgrace_path_device(test);
 	struct vpk_map *map;
 
-	KUNIT_EXPECT_TRUE(test, fn->flag_at_register);
+	KUNIT_EXPECT_FALSE(test, fn->flag_at_register);
 	map = vpk_map(test, fn, NVGRACE_USEMEM, SZ_64K, PAGE_SIZE);
-	KUNIT_EXPECT_FALSE(test, vpk_in_dmabuf(map));
+	KUNIT_EXPECT_TRUE(test, vpk_in_dmabuf(map));
 	vpk_watch(fn->host, map, 0);
 	vpk_path_check(test, map);
 }
 
-/* V6: BAR 0 is the core's to map. */
-static void nvgrace_v6_bar(struct kunit *test)
+/* V5: BAR 0 is mapped as any BAR. */
+static void nvgrace_v5_bar(struct kunit *test)
 {
 	struct vpk_function *fn = nvgrace_path_device(test);
 	struct vpk_map *map;
@@ -168,8 +172,8 @@ static void nvgrace_v6_bar(struct kunit *test)
 	vpk_path_check(test, map);
 }
 
-/* V6: without the firmware's properties, BAR 4 is a BAR as any other. */
-static void nvgrace_v6_no_memory(struct kunit *test)
+/* V1: without the firmware's properties, BAR 4 is a BAR as any other. */
+static void nvgrace_v1_no_memory(struct kunit *test)
 {
 	struct vpk_function *fn = nvgrace_open(test, &nvgrace_cxl, 0);
 	struct vfio_region_info info;
@@ -182,8 +186,8 @@ static void nvgrace_v6_no_memory(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_in_dmabuf(map));
 }
 
-/* V3: NVIDIA's DVSEC says that all of the memory is usable. */
-static void nvgrace_v3_whole(struct kunit *test)
+/* V5: NVIDIA's DVSEC says that all of the memory is usable. */
+static void nvgrace_v5_whole(struct kunit *test)
 {
 	struct vpk_function *fn = nvgrace_open(test, &nvgrace_cxl, NVGRACE_LEN);
 	struct vfio_region_info info;
@@ -194,11 +198,12 @@ static void nvgrace_v3_whole(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, info.size, 0);
 	nvgrace_expect_pfn(test, fn, NVGRACE_USEMEM, NVGRACE_LEN - PAGE_SIZE,
 			   NVGRACE_BASE + NVGRACE_LEN - PAGE_SIZE);
-	KUNIT_EXPECT_LT(test, nvgrace_mmap(test, fn, NVGRACE_LEN), 0);
+	KUNIT_EXPECT_EQ(test, nvgrace_mmap(test, fn, NVGRACE_LEN, MAP_SHARED),
+			-EINVAL);
 }
 
-/* V3: without it, what is carved out is a region of its own. */
-static void nvgrace_v3_carved(struct kunit *test)
+/* V5: without it, what is carved out is a region of its own. */
+static void nvgrace_v5_carved(struct kunit *test)
 {
 	struct vpk_function *fn;
 	struct vpk_map *map;
@@ -208,7 +213,8 @@ static void nvgrace_v3_carved(struct kunit *test)
 			   NVGRACE_BASE + NVGRACE_CARVED - PAGE_SIZE);
 	nvgrace_expect_pfn(test, fn, NVGRACE_RESMEM, 0,
 			   NVGRACE_BASE + NVGRACE_CARVED);
-	KUNIT_EXPECT_LT(test, nvgrace_mmap(test, fn, NVGRACE_CARVED), 0);
+	KUNIT_EXPECT_EQ(test, nvgrace_mmap(test, fn, NVGRACE_CARVED, MAP_SHARED),
+			-EINVAL);
 
 	map = vpk_map(test, fn, NVGRACE_RESMEM, 0, PAGE_SIZE);
 	KUNIT_ASSERT_EQ(test, vpk_touch(map, 0), 0);
@@ -220,8 +226,191 @@ static void nvgrace_v3_carved(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
 }
 
+/* What a VMA shows of its protection, and what KVM looks at */
+struct nvgrace_vma {
+	u64 prot;
+	u64 plain;
+	u64 wc;
+	vm_flags_t flags;
+};
+
+static struct nvgrace_vma nvgrace_vma(struct kunit *test,
+				      struct vpk_function *fn,
+				      unsigned int index)
+{
+	struct vpk_map *map = vpk_map(test, fn, index, 0, PAGE_SIZE);
+	struct vm_area_struct *vma = vpk_vma_get(map, 0);
+	struct nvgrace_vma ret = {};
+	pgprot_t plain;
+
+	if (vma) {
+		plain = vm_get_page_prot(vma->vm_flags);
+		ret.prot = pgprot_val(vma->vm_page_prot);
+		ret.plain = pgprot_val(plain);
+		ret.wc = pgprot_val(pgprot_writecombine(plain));
+		ret.flags = vma->vm_flags;
+	}
+	vpk_vma_put(map);
+	return ret;
+}
+
+#define NVGRACE_VM_FLAGS						\
+	(VM_SHARED | VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP)
+
+/*
+ * V5: the driver chooses the protection. Usable memory is cached, and KVM must
+ * not let a guest choose; what is carved out is NORMAL_NC, and KVM may. On UML
+ * both have the same vm_page_prot.
+ */
+static void nvgrace_v5_protection(struct kunit *test)
+{
+	struct nvgrace_vma vma;
+	struct vpk_function *fn;
+
+	fn = nvgrace_open(test, &nvgrace_cxl_carved, NVGRACE_LEN);
+	vma = nvgrace_vma(test, fn, NVGRACE_USEMEM);
+	KUNIT_EXPECT_EQ(test, vma.prot, vma.plain);
+	KUNIT_EXPECT_EQ(test, vma.flags & NVGRACE_VM_FLAGS, NVGRACE_VM_FLAGS);
+	KUNIT_EXPECT_EQ(test, vma.flags & VM_ALLOW_ANY_UNCACHED, 0);
+
+	vma = nvgrace_vma(test, fn, NVGRACE_RESMEM);
+	KUNIT_EXPECT_EQ(test, vma.prot, vma.wc);
+	KUNIT_EXPECT_EQ(test, vma.flags & NVGRACE_VM_FLAGS, NVGRACE_VM_FLAGS);
+	KUNIT_EXPECT_EQ(test, vma.flags & VM_ALLOW_ANY_UNCACHED,
+			VM_ALLOW_ANY_UNCACHED);
+
+	/* A BAR is the core's, and never cached. */
+	vma = nvgrace_vma(test, fn, 0);
+	KUNIT_EXPECT_EQ(test, vma.flags & VM_ALLOW_ANY_UNCACHED,
+			VM_ALLOW_ANY_UNCACHED);
+}
+
+/* V5: a page that is written to would be copied, and mm has a BUG_ON() there. */
+static void nvgrace_v5_private(struct kunit *test)
+{
+	struct vpk_function *fn = nvgrace_open(test, &nvgrace_cxl, NVGRACE_LEN);
+
+	KUNIT_EXPECT_EQ(test, nvgrace_mmap(test, fn, 0, MAP_SHARED), 0);
+	KUNIT_EXPECT_EQ(test, nvgrace_mmap(test, fn, 0, MAP_PRIVATE), -EINVAL);
+}
+
+/**
+ * struct nvgrace_failure - what has come of a memory failure
+ * @ret: as memory_failure() returns
+ * @sig: the first signal for the test's thread, 0 if there is none
+ * @more: the next one
+ * @addr: of the SIGBUS
+ */
+struct nvgrace_failure {
+	int ret;
+	int sig;
+	int more;
+	unsigned long addr;
+};
+
+#ifdef CONFIG_MEMORY_FAILURE
+/* The page at @off of the memory fails; the test's thread is the process. */
+static struct nvgrace_failure nvgrace_fail_page(u64 off)
+{
+	struct nvgrace_failure failure = {};
+	kernel_siginfo_t info = {};
+	enum pid_type type;
+
+	failure.ret = memory_failure(PHYS_PFN(NVGRACE_BASE + off),
+				     MF_SW_SIMULATED);
+
+	spin_lock_irq(&current->sighand->siglock);
+	failure.sig = dequeue_signal(&current->blocked, &info, &type);
+	if (failure.sig == SIGBUS && info.si_code == BUS_MCEERR_AR)
+		failure.addr = (unsigned long)info.si_addr;
+	failure.more = dequeue_signal(&current->blocked, &info, &type);
+	spin_unlock_irq(&current->sighand->siglock);
+	/* mm has forced the signal upon a kernel thread that ignores all. */
+	ignore_signals(current);
+
+	return failure;
+}
+#else
+static struct nvgrace_failure nvgrace_fail_page(u64 off)
+{
+	return (struct nvgrace_failure) {};
+}
+#endif
+
+static void nvgrace_expect_kill(struct kunit *test, struct vpk_map *map,
+				u64 page, u64 off)
+{
+	struct nvgrace_failure failure = nvgrace_fail_page(off);
+
+	KUNIT_EXPECT_EQ(test, failure.ret, 0);
+	KUNIT_EXPECT_EQ(test, failure.sig, SIGBUS);
+	KUNIT_EXPECT_EQ(test, failure.addr, map->addr + page);
+	KUNIT_EXPECT_EQ(test, failure.more, 0);
+}
+
+/* @ret: 0 if mm knows the page, and finds nobody who has mapped it */
+static void nvgrace_expect_no_kill(struct kunit *test, u64 off, int ret)
+{
+	struct nvgrace_failure failure = nvgrace_fail_page(off);
+
+	KUNIT_EXPECT_EQ(test, failure.ret, ret);
+	KUNIT_EXPECT_EQ(test, failure.sig, 0);
+}
+
+/*
+ * V5: a page of the memory fails. The process that has mapped it gets SIGBUS
+ * with the address, in a mapping that begins anywhere, and nobody else does.
+ */
+static void nvgrace_v5_failure(struct kunit *test)
+{
+	struct vpk_function *fn;
+	struct vpk_map *map;
+
+	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		kunit_skip(test, "the architecture has no CONFIG_MEMORY_FAILURE");
+
+	fn = nvgrace_open(test, &nvgrace_cxl_carved, NVGRACE_LEN);
+	nvgrace_expect_no_kill(test, SZ_1M, -EBUSY);
+
+	map = vpk_map(test, fn, NVGRACE_USEMEM, SZ_1M, SZ_64K);
+	nvgrace_expect_kill(test, map, 0, SZ_1M);
+	nvgrace_expect_kill(test, map, SZ_64K - PAGE_SIZE,
+			    SZ_1M + SZ_64K - PAGE_SIZE);
+	nvgrace_expect_no_kill(test, SZ_1M - PAGE_SIZE, 0);
+	nvgrace_expect_no_kill(test, SZ_1M + SZ_64K, 0);
+	vpk_unmap(map);
+	nvgrace_expect_no_kill(test, SZ_1M, 0);
+
+	nvgrace_expect_no_kill(test, NVGRACE_CARVED, -EBUSY);
+	map = vpk_map(test, fn, NVGRACE_RESMEM, SZ_64K, PAGE_SIZE);
+	nvgrace_expect_kill(test, map, 0, NVGRACE_CARVED + SZ_64K);
+	vpk_unmap(map);
+
+	/* The next one who opens the device can map it again. */
+	vpk_close(fn);
+	nvgrace_expect_no_kill(test, SZ_1M, -EBUSY);
+	nvgrace_expect_no_kill(test, NVGRACE_CARVED, -EBUSY);
+}
+
+/* V5: a split leaves two VMAs, and the page is found in the one that has it. */
+static void nvgrace_v5_failure_split(struct kunit *test)
+{
+	struct vpk_function *fn;
+	struct vpk_map *map;
+
+	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		kunit_skip(test, "the architecture has no CONFIG_MEMORY_FAILURE");
+
+	fn = nvgrace_open(test, &nvgrace_cxl, NVGRACE_LEN);
+	map = vpk_map(test, fn, NVGRACE_USEMEM, 0, SZ_64K);
+	KUNIT_ASSERT_EQ(test, vm_munmap(map->addr + SZ_16K, SZ_16K), 0);
+	nvgrace_expect_kill(test, map, 0, 0);
+	nvgrace_expect_no_kill(test, SZ_16K, 0);
+	nvgrace_expect_kill(test, map, SZ_32K, SZ_32K);
+}
+
 /* There is less memory than has to be carved out. */
-static void nvgrace_v3_too_small(struct kunit *test)
+static void nvgrace_v5_too_small(struct kunit *test)
 {
 	struct vpk_function *fn;
 
@@ -302,6 +491,69 @@ static void nvgrace_v7_slow(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
 }
 
+static const struct nvgrace_wait {
+	const char *name;
+	enum vpk_fault_kind kind;
+	bool free;
+	vm_fault_t fault;
+} nvgrace_waits[] = {
+	{ "retry", VPK_FAULT_RETRY, .free = true },
+	{ "vma_lock", VPK_FAULT_VMA, .free = true,
+	  .fault = VM_FAULT_RETRY | VM_FAULT_MAJOR },
+	{ "final", VPK_FAULT_FINAL, .free = false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(nvgrace_wait, nvgrace_waits, name);
+
+/* V5: a fault that waits for the GPU stops no other thread, if it can help it. */
+static void nvgrace_v5_wait(struct kunit *test)
+{
+	struct vpk_function *fn = nvgrace_open(test, &nvgrace_cxl, NVGRACE_LEN);
+	const struct nvgrace_wait *wait = test->param_value;
+	struct vpk_faulter *faulter;
+	struct vpk_map *map;
+
+	map = vpk_map(test, fn, NVGRACE_USEMEM, 0, PAGE_SIZE);
+	faulter = vpk_faulter_start(test, map, wait->kind);
+	nvgrace_status(fn, NVGRACE_READY, NVGRACE_SLOW);
+	KUNIT_ASSERT_EQ(test, vpk_reset(fn), 0);
+
+	complete_all(&faulter->go);
+	KUNIT_EXPECT_FALSE(test, vpk_faulter_done(faulter, 500));
+	KUNIT_EXPECT_EQ(test, !rwsem_is_locked(&fn->host->mm->mmap_lock),
+			wait->free);
+	KUNIT_EXPECT_FALSE(test, rwsem_is_locked(&fn->vdev->memory_lock));
+
+	nvgrace_status(fn, NVGRACE_READY, NVGRACE_READY);
+	KUNIT_ASSERT_TRUE(test, vpk_faulter_done(faulter, 10000));
+	KUNIT_EXPECT_EQ(test, faulter->result, 0);
+	KUNIT_EXPECT_EQ(test, (unsigned int)faulter->fault,
+			(unsigned int)wait->fault);
+	KUNIT_EXPECT_EQ(test, vpk_mapped(map, 0), !wait->fault);
+	vpk_expect_no_lock_held(test, fn);
+}
+
+/* V5: who may not wait at all is told so at once. */
+static void nvgrace_v5_nowait(struct kunit *test)
+{
+	struct vpk_function *fn = nvgrace_open(test, &nvgrace_cxl, NVGRACE_LEN);
+	struct vpk_faulter *faulter;
+	struct vpk_map *map;
+
+	map = vpk_map(test, fn, NVGRACE_USEMEM, 0, PAGE_SIZE);
+	faulter = vpk_faulter_start(test, map, VPK_FAULT_NOWAIT);
+	nvgrace_status(fn, NVGRACE_READY, NVGRACE_SLOW);
+	KUNIT_ASSERT_EQ(test, vpk_reset(fn), 0);
+
+	complete_all(&faulter->go);
+	KUNIT_ASSERT_TRUE(test, vpk_faulter_done(faulter, 500));
+	KUNIT_EXPECT_EQ(test, faulter->result, 0);
+	KUNIT_EXPECT_EQ(test, (unsigned int)faulter->fault,
+			(unsigned int)VM_FAULT_RETRY);
+	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
+	vpk_expect_no_lock_held(test, fn);
+}
+
 /* V7: a GPU that is not ready after a reset is refused, until it is. */
 static void nvgrace_v7_never(struct kunit *test)
 {
@@ -367,15 +619,21 @@ static void nvgrace_v7_legacy(struct kunit *test)
 }
 
 static struct kunit_case nvgrace_cases[] = {
-	KUNIT_CASE_PARAM(nvgrace_v3_memory, vpk_path_gen_params),
-	KUNIT_CASE_PARAM(nvgrace_v6_bar, vpk_path_gen_params),
-	KUNIT_CASE(nvgrace_v6_no_memory),
-	KUNIT_CASE(nvgrace_v3_whole),
-	KUNIT_CASE(nvgrace_v3_carved),
-	KUNIT_CASE(nvgrace_v3_too_small),
+	KUNIT_CASE(nvgrace_v1_no_memory),
+	KUNIT_CASE_PARAM(nvgrace_v5_memory, vpk_path_gen_params),
+	KUNIT_CASE_PARAM(nvgrace_v5_bar, vpk_path_gen_params),
+	KUNIT_CASE(nvgrace_v5_whole),
+	KUNIT_CASE(nvgrace_v5_carved),
+	KUNIT_CASE(nvgrace_v5_too_small),
+	KUNIT_CASE(nvgrace_v5_protection),
+	KUNIT_CASE(nvgrace_v5_private),
+	KUNIT_CASE(nvgrace_v5_failure),
+	KUNIT_CASE(nvgrace_v5_failure_split),
 	KUNIT_CASE(nvgrace_cxl_slow_probe),
 	KUNIT_CASE(nvgrace_cxl_never_probe),
 	KUNIT_CASE(nvgrace_v7_slow),
+	KUNIT_CASE_PARAM(nvgrace_v5_wait, nvgrace_wait_gen_params),
+	KUNIT_CASE(nvgrace_v5_nowait),
 	KUNIT_CASE(nvgrace_v7_never),
 	KUNIT_CASE(nvgrace_v7_legacy),
 	{}

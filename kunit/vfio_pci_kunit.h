@@ -498,8 +498,7 @@ bool vpk_wait_open_count(struct vpk_function *fn, unsigned int count);
 bool vpk_can_write_combine(void);
 int vpk_memattr(struct vpk_map *map, unsigned long off, unsigned long *size);
 int vpk_mmap_range(struct vfio_pci_core_device *vdev,
-		   struct vm_area_struct *vma, unsigned int index,
-		   const struct phys_vec *phys);
+		   struct vm_area_struct *vma, const struct phys_vec *phys);
 
 /* flag.c: what the series adds to the device */
 bool vpk_bufs_locked(struct vfio_pci_core_device *vdev);

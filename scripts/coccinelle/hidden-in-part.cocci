@@ -117,6 +117,8 @@ F(..., struct vm_area_struct *vma) {
 vma->vm_ops = V
 |
 vfio_pci_core_mmap_ranges(...)
+|
+vfio_pci_core_mmap_memory(...)
 )
 ...+>
 }

@@ -3,7 +3,7 @@
 ///
 /// These PTEs are in the device's own address_space, which a driver that opts
 /// out asks the core not to zap. Keep the flag, or map through
-/// vfio_pci_core_mmap() and vfio_pci_core_mmap_ranges() only.
+/// vfio_pci_core_mmap(), vfio_pci_core_mmap_ranges() and _memory() only.
 
 #include "include/reachable.cocci"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /// .mmap changes a VMA after the core has set it up, or fails then (V8).
 ///
-/// After vfio_pci_core_mmap() or vfio_pci_core_mmap_ranges() has succeeded, the
-/// VMA is the core's. With other vm_ops nobody drops the reference to the
+/// After vfio_pci_core_mmap(), or vfio_pci_core_mmap_ranges() or _memory(), has
+/// succeeded, the VMA is the core's. With other vm_ops nobody drops the reference to the
 /// device's file, and the device never closes; so it is if .mmap fails, because
 /// mm does not call vm_ops->close() then. With another vm_pgoff other pages are
 /// mapped than were checked, and with other flags or another protection the user
@@ -18,7 +18,8 @@
 @@
 import re
 
-CORE = {"vfio_pci_core_mmap", "vfio_pci_core_mmap_ranges"}
+CORE = {"vfio_pci_core_mmap", "vfio_pci_core_mmap_ranges",
+        "vfio_pci_core_mmap_memory"}
 SETTERS = re.compile(r"^(vma_set_file|vm_flags_(set|clear|mod|reset|init|reset_once))$")
 changes = []
 calls = []

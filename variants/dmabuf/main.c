@@ -180,9 +180,8 @@ static int dmabuf_vfio_mmap(struct vfio_device *core_vdev,
 
 	if (VFIO_PCI_OFFSET_TO_INDEX(offset) != DMABUF_VFIO_REGION)
 		return vfio_pci_core_mmap(core_vdev, vma);
-	return vfio_pci_core_mmap_ranges(&ddev->core_device, vma,
-					 DMABUF_VFIO_REGION, ddev->phys, NULL,
-					 DMABUF_VFIO_RANGES);
+	return vfio_pci_core_mmap_ranges(&ddev->core_device, vma, ddev->phys,
+					 NULL, DMABUF_VFIO_RANGES);
 }
 
 /*

@@ -6,7 +6,7 @@ static int good_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma)
 
 	if (vma->vm_pgoff >> GOOD_SHIFT == GOOD_REGION)
 		return vfio_pci_core_mmap_ranges(&gdev->core_device, vma,
-						 GOOD_REGION, gdev->phys, NULL, 2);
+						 gdev->phys, NULL, 2);
 	return vfio_pci_core_mmap(core_vdev, vma);
 }
 

@@ -17,7 +17,7 @@ static int good_region_mmap(struct vfio_pci_core_device *vdev, struct vfio_pci_r
 {
 	struct good_device *gdev = to_good(vdev);
 
-	return vfio_pci_core_mmap_ranges(vdev, vma, VFIO_PCI_NUM_REGIONS, gdev->phys, NULL, 2);
+	return vfio_pci_core_mmap_ranges(vdev, vma, gdev->phys, NULL, 2);
 }
 
 static const struct vfio_pci_regops good_regops = {

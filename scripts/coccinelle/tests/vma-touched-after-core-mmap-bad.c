@@ -18,11 +18,24 @@ static int bad_ranges_mmap(struct bad_device *bdev, struct vm_area_struct *vma)
 	unsigned long pgoff = vma->vm_pgoff;
 	int ret;
 
-	ret = vfio_pci_core_mmap_ranges(&bdev->core_device, vma, BAD_REGION,
-					bdev->phys, NULL, 2);
+	ret = vfio_pci_core_mmap_ranges(&bdev->core_device, vma, bdev->phys,
+					NULL, 2);
 	if (!ret)
 		vma->vm_pgoff = pgoff;	/* BAD: V8 */
 	return ret;
+}
+
+/* The protection of memory is the driver's choice, before the call. */
+static int bad_memory_mmap(struct bad_device *bdev, struct vm_area_struct *vma)
+{
+	int ret;
+
+	ret = vfio_pci_core_mmap_memory(&bdev->core_device, vma, &bdev->memory);
+	if (ret)
+		return ret;
+
+	vm_flags_set(vma, VM_ALLOW_ANY_UNCACHED);	/* BAD: V8 */
+	return 0;
 }
 
 /* Write-combining has to be asked of the core. */

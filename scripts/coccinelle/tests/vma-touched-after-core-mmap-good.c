@@ -22,8 +22,15 @@ static int good_ranges_mmap(struct good_device *gdev,
 			    struct vm_area_struct *vma)
 {
 	vma->vm_pgoff += gdev->pgoff;
-	return vfio_pci_core_mmap_ranges(&gdev->core_device, vma, GOOD_REGION,
-					 gdev->phys, NULL, 2);
+	return vfio_pci_core_mmap_ranges(&gdev->core_device, vma, gdev->phys,
+					 NULL, 2);
+}
+
+static int good_memory_mmap(struct good_device *gdev, struct vm_area_struct *vma)
+{
+	vma->vm_page_prot = pgprot_writecombine(vma->vm_page_prot);
+	vm_flags_set(vma, VM_ALLOW_ANY_UNCACHED);
+	return vfio_pci_core_mmap_memory(&gdev->core_device, vma, &gdev->memory);
 }
 
 /* The core refuses, and then the VMA is the driver's. */

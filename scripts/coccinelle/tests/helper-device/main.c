@@ -28,7 +28,7 @@ static int good_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma)
 
 	if (good_index(vma) == GOOD_REGION)
 		return vfio_pci_core_mmap_ranges(&gdev->core_device, vma,
-						 GOOD_REGION, gdev->phys, 1);
+						 gdev->phys, NULL, 1);
 	return vfio_pci_core_mmap(core_vdev, vma);
 }
 
