@@ -500,7 +500,7 @@ static int ioeventfd(struct kit_dev *dev, u64 at, u64 data, int fd)
 TEST_F(memtype, other_ways_in)
 {
 	u64 one = 1, val[2], at, file, i, borders = 0;
-	int fd = eventfd(0, EFD_CLOEXEC), device = self->dev.vdev->fd, loops, ret;
+	int fd = eventfd(0, EFD_CLOEXEC), device = self->dev.vdev->fd, loops, ret, across;
 	struct kit_area *area = kit_best_area(&self->dev);
 	char *va;
 
@@ -542,7 +542,10 @@ TEST_F(memtype, other_ways_in)
 			EXPECT_EQ(0, ioeventfd(&self->dev, file + sizeof(val[0]),
 					       0x5555555500000000, -1));
 		}
-		EXPECT_EQ(-EXDEV, ioeventfd(&self->dev, file + 4, 1, fd));
+		across = ioeventfd(&self->dev, file + 4, 1, fd);
+		/* 7.2 has none of 8 bytes at all */
+		if (ret != -EINVAL || across != -EINVAL)
+			EXPECT_EQ(-EXDEV, across);
 		borders++;
 	}
 	close(fd);
