@@ -513,6 +513,8 @@ static void nvgrace_v5_wait(struct kunit *test)
 	struct vpk_faulter *faulter;
 	struct vpk_map *map;
 
+	if (wait->kind == VPK_FAULT_VMA && !IS_ENABLED(CONFIG_PER_VMA_LOCK))
+		kunit_skip(test, "no VMA has a lock (CONFIG_PER_VMA_LOCK)");
 	map = vpk_map(test, fn, NVGRACE_USEMEM, 0, PAGE_SIZE);
 	faulter = vpk_faulter_start(test, map, wait->kind);
 	nvgrace_status(fn, NVGRACE_READY, NVGRACE_SLOW);
