@@ -138,7 +138,7 @@ clients: ## (unfinished) run DPDK and QEMU on that Debian 13 in QEMU
 	@scripts/gates/check-host-vm --clients
 
 .PHONY: check-ci
-check-ci: ## execute samples/ci/ and make check in clean containers (root)
+check-ci: ## execute the CI files and make check in clean containers (root)
 	@scripts/gates/check-ci
 
 .PHONY: check-dkms
@@ -196,6 +196,10 @@ dist: ## make a reproducible archive of the last commit, in build/dist
 .PHONY: htmldocs
 htmldocs: ## build the manual, as a site in build/docs/html
 	@scripts/build-docs
+
+.PHONY: mandocs
+mandocs: ## make manual pages of the API, in build/docs-man/man9
+	@scripts/build-docs --man
 
 .PHONY: docs-check
 docs-check: ## check the manual's links, commands and names

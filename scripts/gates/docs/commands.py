@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 # Tools of a system, which are not all installed where the manual is checked.
-TOOLS = {"cd", "echo", "cat", "grep", "git", "export", "sudo", "ls", "tail", "less", "dmesg", "modprobe",
+TOOLS = {"cd", "echo", "cat", "grep", "git", "export", "sudo", "ls", "tail", "less", "dmesg", "modprobe", "man",
          "insmod", "python3", "dpkg", "lspci", "cp", "xdg-open"}
 # Targets of the kernel's own Makefile, of which the text speaks.
 KERNEL_MAKE = {"modules_prepare", "mrproper", "W=1", "COMPILE_TEST"}
