@@ -32,8 +32,9 @@ export KIT_JOBS
 # kernel tree; its modules are listed in WORK.modules. Its own symbols come from the
 # command line, as modules, those of its suites as n; with "test" it drives QEMU's
 # devices too. A matter of seconds, so it takes no turn among the kernel builds.
+# A sample of the kit gets the kit's version, as by variants/Kbuild in a tree.
 build_folder() {
-	local kernel=$1 folder=$2 work=$3 test=${4:-} name configs=()
+	local kernel=$1 folder=$2 work=$3 test=${4:-} name configs=() version=()
 	name=$(basename "$folder")
 	# shellcheck disable=SC2016 # make's, not the shell's
 	mapfile -t configs < <(cat "$folder"/Kbuild "$folder"/Makefile 2>/dev/null |
@@ -43,14 +44,27 @@ build_folder() {
 	[ -z "$test" ] || mapfile -t -O ${#configs[@]} configs < <(
 		sed -n 's/^ccflags-\$(\(CONFIG_[A-Z0-9_]*_TEST_IDS\)).*/\1=y/p' \
 			"$folder"/Kbuild "$folder"/Makefile 2>/dev/null)
+	[ "$(dirname "$folder")" != "$KIT_ROOT/variants" ] || version=(
+		"KCFLAGS=-include $KIT_ROOT/variants/version.h -DVARIANT_KIT_VERSION=$(cat "$KIT_ROOT/VERSION")")
 	mkdir -p "$(dirname "$work")"
 	# shellcheck disable=SC2016 # for that bash
 	run_logged "$BUILD/log/module-$name.log" 600 "building the module of $name" \
 		env -u KIT_BUILD_LOCK bash -c 'kmake "$@"' - -C "$kernel/" "M=$folder" "MO=$work" \
-		"${configs[@]}" modules || die "$folder does not build"
+		"${version[@]}" "${configs[@]}" modules || die "$folder does not build"
 	grep -A 2 ': warning: ' "$BUILD/log/module-$name.log" >&2 || :
 	find "$work" -name '*.ko' ! -name '*_kunit.ko' ! -name '*_test.ko' >"$work.modules"
 	[ -s "$work.modules" ] || die "no module came out of $folder"
+	[ ${#version[@]} -eq 0 ] || have_version <"$work.modules"
+}
+
+# have_version: each module whose path is on stdin has the version of the kit.
+have_version() {
+	local module version
+	while IFS= read -r module; do
+		version=$(modinfo -F version "$module")
+		[ "$version" = "$(cat "$KIT_ROOT/VERSION")" ] ||
+			die "$module has the version '$version', not that of the kit"
+	done
 }
 
 # variants_config: the configuration of all samples, as modules.
@@ -61,7 +75,7 @@ variants_config() {
 
 # kit_inputs: hashes of all that the kernel's build takes from the kit, but for KUnit's.
 kit_inputs() {
-	(cd "$KIT_ROOT" && find Kbuild Kconfig kunit variants -type f ! -name '*_kunit.c' \
+	(cd "$KIT_ROOT" && find Kbuild Kconfig VERSION kunit variants -type f ! -name '*_kunit.c' \
 		! -path 'kunit/*.[ch]' -exec sha256sum {} + | sort -k 2)
 }
 
