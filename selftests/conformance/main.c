@@ -9,8 +9,8 @@
  * In this file: options and processes. One process for each device, and in it
  * one for each path, so that a path that dies or hangs takes nothing with it.
  * The paths are lib/path_table.h; what is checked of them is in checks.c, what
- * two of the rows do instead in close.c and hidden.c; the results, JSON lines,
- * are described in results.c.
+ * three of the rows do instead in close.c, hidden.c and regions.c; the results,
+ * JSON lines, are described in results.c.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -34,6 +34,7 @@ static void (* const run[KIT_ROWS])(struct cell *cell) = {
 	[KIT_ROW_PATH] = run_path,
 	[KIT_ROW_CLOSE] = run_close,
 	[KIT_ROW_HIDDEN] = run_hidden,
+	[KIT_ROW_REGIONS] = run_regions,
 };
 
 static void open_cell(struct cell *cell, const struct kit_path *path)
