@@ -69,7 +69,7 @@ bench-contention: ## measure faults against revocation on 1 to 4 CPUs
 
 .PHONY: new-variant
 new-variant: ## begin a driver: NAME= FROM=SAMPLE DEST= [PCI_ID=1234:5678]
-	@scripts/new-variant $(foreach v,NAME FROM DEST PCI_ID MIGRATION SRIOV WC,$(if $($(v)),$(v)="$($(v))"))
+	@scripts/new-variant $(foreach v,NAME FROM DEST PCI_ID MIGRATION SRIOV WC MEMORY,$(if $($(v)),$(v)="$($(v))"))
 
 .PHONY: lint
 lint: ## look for broken rules in VARIANT; without, in the kit

@@ -34,6 +34,16 @@ def run_verify(args) -> int:
     return 1 if verdict.failures else 0
 
 
+def run_first(args) -> int:
+    """Of the drivers that are tried: vfio-pci is there to compare."""
+    results = json.loads((args.dir / "results.json").read_text(encoding="utf-8"))
+    for failure in results["failures"]:
+        if failure["driver"] != "vfio-pci":
+            print(failure["rule"] or "-", "; ".join(f["text"] for f in failure["findings"]))
+            return 0
+    return 1
+
+
 def run_console(args) -> int:
     lines = args.file.read_text(encoding="utf-8", errors="replace").splitlines()
     found = console.reports(lines, lambda _: args.suite)
@@ -68,6 +78,9 @@ def add_guests(command) -> None:
     sub.add_argument("--seconds", type=int, metavar="N", help="how long the whole command took")
     sub.add_argument("--label", default="", help="one more word for the title, as the accelerator's name")
     sub.add_argument("--verbose", action="store_true", help="a line for each device")
+
+    sub = command("first", run_first, "print rule and words of the first failure of a verdict; status 1 if there is none")
+    sub.add_argument("dir", type=Path, metavar="DIR", help="folder with results.json")
 
     sub = command("progress", lambda a: progress.follow(a.dir, a.limit), "say where a running guest is")
     sub.add_argument("dir", type=Path, metavar="DIR", help="folder with cells.jsonl")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import kit
 import timeline
-from cells import Cell
+from cells import Cell, Word
 from story import BadTimeline
 from timeline import esc
 from verify import Failure, Row, Verdict, worst
@@ -62,14 +62,14 @@ def overview(v: Verdict) -> str:
     return table(["path", *map(esc, v.drivers), ""], rows)
 
 
-def device_row(v: Verdict, cell: Cell) -> tuple[str, list[str]]:
+def device_row(words: list[Word], cell: Cell) -> tuple[str, list[str]]:
     """The checks of one device, with the reason in each that is empty."""
     head = [esc(cell.driver), f"{esc(cell.device)}<small>{esc(cell.bdf)}</small>"]
     if not cell.checks:
         return "good" if cell.status == "skip" else "", \
             [*head, mark("-" if cell.status == "skip" else "FAIL", cell.why)]
     out = []
-    for word in v.results.checks:
+    for word in words:
         checks = cell.check(word.name)
         status = worst(checks)
         text = "; ".join(c.text for c in checks if worst([c]) == status) if checks else "not looked at on this path"
@@ -101,9 +101,10 @@ def section(v: Verdict, row: Row, number: int) -> str:
     if not cells:
         return ""
     bad = any(m.status == "FAIL" for m in row.marks)
-    heads = [f'<span title="{esc(w.title)}">{esc(w.name)}</span>' for w in v.results.checks]
+    words = row.checks(v.results.checks)
+    heads = [f'<span title="{esc(w.title)}">{esc(w.name)}</span>' for w in words]
     out = [f'<section id="{row.path.name}" class="{"" if bad else "good"}"><h2>{esc(row.path.title)}</h2>',
-           table(["driver", "device", *heads], [device_row(v, c) for c in cells])]
+           table(["driver", "device", *heads], [device_row(words, c) for c in cells])]
     out += [details(c, number + i) for i, c in enumerate(cells) if c.status != "skip"]
     return "".join(out) + "</section>"
 

@@ -59,6 +59,11 @@ class Row:
     marks: list[Mark]       # one a driver
     notes: list[int]        # indices into Verdict.notes
 
+    def checks(self, words: list[Word]) -> list[Word]:
+        """Those of the checks that somebody has looked at on this path."""
+        seen = {c.name for m in self.marks for cell in m.cells for c in cell.checks}
+        return [word for word in words if word.name in seen] or words
+
 
 def findings(cell: Cell) -> list[tuple[str, Finding]]:
     """(rule, finding) of all that is wrong in a cell. The kernel's warnings have no rule

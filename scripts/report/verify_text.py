@@ -58,9 +58,9 @@ def failure(v: Verdict, some: list[Failure], page: str) -> list[str]:
 
 def details(v: Verdict) -> list[str]:
     """A line a device, with a word for each check, and why words are missing."""
-    names = [c.name for c in v.results.checks]
     lines = []
     for row in v.rows:
+        names = [c.name for c in row.checks(v.results.checks)]
         cells = [c for m in row.marks for c in m.cells]
         shown = [c for c in cells if c.status != "skip"]
         missing = group(((name, c.check(name)[0].text if c.check(name) else "not looked at on this path"), c)

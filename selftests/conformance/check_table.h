@@ -14,6 +14,9 @@ CHECK(ORDER, "order", "zap, D0, revoke, touch, unrevoke: in the order of rule C3
 CHECK(EXPORTS, "exports", "mappings of exported DMABUFs go and come back with the others")
 CHECK(IMPORTERS, "importers", "importers let go before the device is touched")
 CHECK(MAPPING, "mapping", "mapped as zap_bars_on_revoke says")
+CHECK(FLAGS, "flags", "mapped, written and exported as the region's flags and areas say")
+CHECK(MSIX, "msix", "the MSI-X table and its pending bits are in regions that have them")
+CHECK(HANDLERS, "handlers", "the driver tells the core of resets and errors")
 CHECK(SILENT, "silent", "no kernel warning")
 
 #undef CHECK

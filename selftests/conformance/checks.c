@@ -280,11 +280,9 @@ void check_order(struct cell *cell, const struct ev *ev, int n, const char *orde
 	if (!opt.trace.kit)
 		return;
 	v = order_check(ev, n, order, cell->set.devs);
-	if (not_told(cell)) {
-		v.rule = not_told(cell);
-		snprintf(v.text, sizeof(v.text),
-			 "no zap: the driver's pci_error_handlers do not call the core's");
-	}
+	/* check_handlers() has said why there is no event to be in order. */
+	if (not_told(cell))
+		return;
 	check(cell, CK_ORDER, v.ok ? ST_OK : ST_FAIL, v.rule, "%s", v.text);
 	if (out)
 		return;
@@ -294,6 +292,46 @@ void check_order(struct cell *cell, const struct ev *ev, int n, const char *orde
 		;
 	check(cell, CK_ZAP, i < 0 || j < i ? ST_OK : ST_FAIL, "C3",
 	      i < 0 || j < i ? "zap before %s" : "no zap before %s", order_touch_name(order));
+}
+
+static int devs_zapped(struct cell *cell)
+{
+	bool seen[EV_MAX_DEVS] = { false };
+	int i, n = 0;
+
+	for (i = 0; i < cell->evs; i++) {
+		if (cell->ev[i].kind == EV_ZAP && cell->ev[i].dev >= 0)
+			seen[cell->ev[i].dev] = true;
+	}
+	for (i = 0; i < cell->set.devs; i++)
+		n += seen[i];
+	return n;
+}
+
+/*
+ * Nobody but the driver that is bound hears of a reset by somebody else. Which
+ * of its pci_error_handlers call the core's is seen from what the core does then.
+ * A .reset_done that does not is not seen here: the device cannot even be opened.
+ */
+void check_handlers(struct cell *cell)
+{
+	const char *rule = strcmp(opt.target->driver, "vfio-pci") ? "V7" : "C11";
+	const struct kit_path *path = cell->path;
+
+	if (!path->foreign || !opt.trace.kit)
+		return;
+	/* The thread of the recovery is known, with its reset, from its first zap on. */
+	if (path->error && order_first_touch(cell->ev, cell->evs, path->order) < 0)
+		check(cell, CK_HANDLERS, ST_FAIL, rule,
+		      "no zap before the reset: .error_detected does not call vfio_pci_core_aer_err_detected()");
+	else if (devs_zapped(cell) < cell->set.devs)
+		check(cell, CK_HANDLERS, ST_FAIL, rule,
+		      "no zap: .reset_prepare does not call vfio_pci_core_reset_prepare()");
+	else if (cell->user_reset)
+		check(cell, CK_HANDLERS, ST_SKIP, rule,
+		      "back by the user's reset: no .slot_reset or .resume that calls the core's");
+	else
+		check(cell, CK_HANDLERS, ST_OK, rule, "the core was told");
 }
 
 /* Nothing was taken away, and nobody was disturbed. */

@@ -41,6 +41,7 @@ struct cell {
 	int in, evs;			/* events on the way in; in all */
 	double start, begin, middle, end;
 	int kmsg;
+	bool user_reset;		/* the way back from an error, not the recovery */
 };
 
 struct target {
@@ -78,16 +79,18 @@ void check_mapping(struct cell *cell);
 void check_importers(struct cell *cell);
 void check_exports(struct cell *cell);
 void check_exports_dead(struct cell *cell);
+void check_handlers(struct cell *cell);
 
 /* kernel_log.c */
 int kernel_log_rules(const char *file);
 void kernel_log_open(struct cell *cell);
 void check_silent(struct cell *cell);
 
-/* The rows: path.c, close.c, hidden.c */
+/* The rows: path.c, close.c, hidden.c, regions.c */
 void run_path(struct cell *cell);
 void run_close(struct cell *cell);
 void run_hidden(struct cell *cell);
+void run_regions(struct cell *cell);
 
 /* results.c */
 int results_open(const char *file);

@@ -9,8 +9,8 @@
  * In this file: options and processes. One process for each device, and in it
  * one for each path, so that a path that dies or hangs takes nothing with it.
  * The paths are lib/path_table.h; what is checked of them is in checks.c, what
- * two of the rows do instead in close.c and hidden.c; the results, JSON lines,
- * are described in results.c.
+ * three of the rows do instead in close.c, hidden.c and regions.c; the results,
+ * JSON lines, are described in results.c.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -34,6 +34,7 @@ static void (* const run[KIT_ROWS])(struct cell *cell) = {
 	[KIT_ROW_PATH] = run_path,
 	[KIT_ROW_CLOSE] = run_close,
 	[KIT_ROW_HIDDEN] = run_hidden,
+	[KIT_ROW_REGIONS] = run_regions,
 };
 
 static void open_cell(struct cell *cell, const struct kit_path *path)
@@ -116,6 +117,40 @@ static void last_words(int fd, char *why, size_t why_len)
 	fclose(f);
 }
 
+static bool stuck;	/* a process with the device is: nobody else can have it */
+
+/*
+ * A process that was killed may wait for a lock that nobody will release: where,
+ * in @why. False: it has ended, with @status.
+ */
+static bool is_stuck(pid_t pid, int *status, char *why, size_t why_len)
+{
+	char path[64], line[160], at[64] = "the kernel";
+	double until = kit_now() + opt.timeout;
+	FILE *f;
+
+	while (!waitpid(pid, status, WNOHANG)) {
+		if (kit_now() < until) {
+			usleep(10000);
+			continue;
+		}
+		snprintf(path, sizeof(path), "/proc/%d/stack", pid);
+		f = fopen(path, "re");
+		/* "[<0>] function+0x1/0x2": the first that is VFIO's. */
+		while (f && fgets(line, sizeof(line), f)) {
+			if (sscanf(line, "%*s vfio_%56[^+]", at + 5) != 1)
+				continue;
+			memcpy(at, "vfio_", 5);
+			break;
+		}
+		if (f)
+			fclose(f);
+		snprintf(why, why_len, "waits in %s and cannot be killed: a lock that is kept", at);
+		return true;
+	}
+	return false;
+}
+
 /*
  * Run @fn for @path in a process of its own, for at most the time allowed;
  * what it says is in @text, and why it died in @why.
@@ -160,8 +195,10 @@ static bool in_child(void (*fn)(const struct kit_path *path, FILE *out),
 	close(p[0]);
 	if (late)
 		kill(pid, SIGKILL);
-	waitpid(pid, &status, 0);
 	(*text)[*len] = '\0';
+	stuck = is_stuck(pid, &status, why, why_len);
+	if (stuck)
+		return false;
 	snprintf(why, why_len, "the test gave up, and does not say why");
 	last_words(err, why, why_len);
 	if (late)
@@ -236,9 +273,11 @@ static int worker(const struct target *target)
 			continue;
 		if (line && *line)
 			results_plain(&kit_paths[i], good ? ST_SKIP : ST_DIED, line);
+		else if (stuck)
+			results_plain(&kit_paths[i], ST_DIED, "not tried: the device hangs");
 		else
 			bad += !fork_cell(&kit_paths[i]);
-		bad += !good;
+		bad += !good || stuck;
 	}
 	free(text);
 	trace_stop(&opt.trace);

@@ -137,8 +137,12 @@ int kit_dev_open(struct kit_dev *dev, const char *bdf, struct iommu *iommu)
 static void add_area(struct kit_dev *dev, const struct vfio_region_info *info, u64 offset,
 		     u64 size)
 {
-	if (dev->nr_areas == KIT_MAX_AREAS || !size)
+	if (!size)
 		return;
+	if (dev->nr_areas == KIT_MAX_AREAS) {
+		dev->more_areas++;
+		return;
+	}
 	dev->areas[dev->nr_areas++] = (struct kit_area){
 		.region = info->index,
 		.offset = offset,
@@ -170,36 +174,52 @@ static void find_mixed(struct kit_dev *dev, u32 index,
 	}
 }
 
-static void region_areas(struct kit_dev *dev, u32 index)
+struct vfio_region_info *kit_region_info(struct kit_dev *dev, u32 index)
 {
 	struct vfio_region_info probe = { .argsz = sizeof(probe), .index = index };
-	struct vfio_region_info_cap_sparse_mmap *sparse = NULL, *wc = NULL;
-	struct vfio_info_cap_header *cap;
 	struct vfio_region_info *info;
-	u32 i, at;
 
 	if (ioctl(dev->vdev->fd, VFIO_DEVICE_GET_REGION_INFO, &probe))
-		return;
-	if (!(probe.flags & VFIO_REGION_INFO_FLAG_MMAP) || !probe.size)
-		return;
-	info = calloc_assert(1, probe.argsz);
+		return NULL;
+	info = calloc_assert(1, max_t(u32, probe.argsz, sizeof(*info)));
 	info->argsz = probe.argsz;
 	info->index = index;
 	ioctl_assert(dev->vdev->fd, VFIO_DEVICE_GET_REGION_INFO, info);
-	at = info->flags & VFIO_REGION_INFO_FLAG_CAPS ? info->cap_offset : 0;
+	return info;
+}
+
+void *kit_region_cap(struct vfio_region_info *info, u16 id)
+{
+	u32 at = info->flags & VFIO_REGION_INFO_FLAG_CAPS ? info->cap_offset : 0;
+	struct vfio_info_cap_header *cap;
+
 	for (; at; at = cap->next) {
 		cap = (void *)info + at;
-		if (cap->id == VFIO_REGION_INFO_CAP_SPARSE_MMAP)
-			sparse = (void *)cap;
-		if (cap->id == CAP_WRITE_COMBINE)
-			wc = (void *)cap;
+		if (cap->id == id)
+			return cap;
 	}
-	for (i = 0; sparse && i < sparse->nr_areas; i++)
-		add_area(dev, info, sparse->areas[i].offset, sparse->areas[i].size);
-	if (!sparse)
-		add_area(dev, info, 0, info->size);
-	if (wc)
-		find_mixed(dev, index, wc);
+	return NULL;
+}
+
+static void region_areas(struct kit_dev *dev, u32 index)
+{
+	struct vfio_region_info_cap_sparse_mmap *sparse, *wc;
+	struct vfio_region_info *info;
+	u32 i;
+
+	info = kit_region_info(dev, index);
+	if (!info)
+		return;
+	if (info->flags & VFIO_REGION_INFO_FLAG_MMAP && info->size) {
+		sparse = kit_region_cap(info, VFIO_REGION_INFO_CAP_SPARSE_MMAP);
+		for (i = 0; sparse && i < sparse->nr_areas; i++)
+			add_area(dev, info, sparse->areas[i].offset, sparse->areas[i].size);
+		if (!sparse)
+			add_area(dev, info, 0, info->size);
+		wc = kit_region_cap(info, CAP_WRITE_COMBINE);
+		if (wc)
+			find_mixed(dev, index, wc);
+	}
 	free(info);
 }
 

@@ -13,8 +13,8 @@
 
 #include <libvfio.h>
 
-#define KIT_MAX_AREAS	32	/* mappable areas, over all regions */
-#define KIT_MAX_PAGES	160	/* sampled pages, over all mappings */
+#define KIT_MAX_AREAS	128	/* mappable areas, over all regions */
+#define KIT_MAX_PAGES	(12 * KIT_MAX_AREAS)	/* sampled pages, over all mappings */
 #define KIT_MAX_HAMMER	16
 #define KIT_MAX_SEGS	512
 
@@ -56,6 +56,7 @@ struct kit_dev {
 	struct kit_map maps[KIT_MAX_PAGES];
 	struct kit_page hammer[KIT_MAX_HAMMER];
 	int nr_areas, nr_pages, nr_maps, nr_hammer;
+	int more_areas;		/* ... for which there was no room */
 	bool asleep;		/* put into D3hot before the path: its PTEs are gone */
 	int importers;		/* areas whose DMABUF is mapped in the IOAS */
 	char why_no_dmabuf[80];
@@ -115,6 +116,10 @@ extern const char *kit_token;
 /* Open @bdf in @iommu; returns 0 or -errno, nothing left open. */
 int kit_dev_open(struct kit_dev *dev, const char *bdf, struct iommu *iommu);
 void kit_dev_find_areas(struct kit_dev *dev);
+
+/* Region info with its capabilities, to be freed; NULL: no such region. */
+struct vfio_region_info *kit_region_info(struct kit_dev *dev, u32 index);
+void *kit_region_cap(struct vfio_region_info *info, u16 id);
 
 /*
  * Map every area whole and in single pages, touch all of it. With @probe,

@@ -113,12 +113,18 @@ int pf_close(struct kit_set *set)
 
 /* --- errors ------------------------------------------------------------ */
 
+/* QEMU's igb has the capability, but its reporting of errors cannot be enabled. */
 const char *no_aer(struct kit_set *set)
 {
+	struct kit_dev *dev = set->dev[0];
+	u8 at = kit_find_cap(dev, PCI_CAP_ID_EXP);
+
 	if (kit_no_monitor())
 		return cannot(set, "%s", kit_no_monitor());
-	return kit_find_ext_cap(set->dev[0], PCI_EXT_CAP_ID_ERR) ? NULL :
-		cannot(set, "no AER capability");
+	if (!kit_find_ext_cap(dev, PCI_EXT_CAP_ID_ERR))
+		return cannot(set, "no AER capability");
+	return vfio_pci_config_readw(dev->vdev, at + PCI_EXP_DEVCTL) & PCI_EXP_DEVCTL_FERE ?
+		NULL : cannot(set, "it does not report errors");
 }
 
 /* Returns when the driver was told. */

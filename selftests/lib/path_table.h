@@ -24,6 +24,9 @@
 #define KIT_CELL(...)
 #endif
 
+/* First what all others rely on: a driver that says something wrong fails here. */
+KIT_CELL(regions, "what region info says", .row = KIT_ROW_REGIONS, .any_region = true)
+
 KIT_PATH(memory_disable, "memory disable (PCI_COMMAND)",
 	 .enter = memory_off, .leave = memory_on,
 	 .order = "zap revoke mem-off", .leave_order = "mem-on unrevoke")
@@ -88,7 +91,7 @@ KIT_CELL(aer_nonfatal, "error, not fatal (AER)",
 	 .cannot = no_aer, .enter = aer_nonfatal, .waits = true)
 
 KIT_CELL(aer_fatal, "fatal error, recovery (AER)",
-	 .cannot = no_aer, .enter = aer_fatal, .foreign = true,
+	 .cannot = no_aer, .enter = aer_fatal, .foreign = true, .error = true,
 	 .order = "zap revoke hw-reset unrevoke")
 
 KIT_CELL(close, "close with a live mapping", .row = KIT_ROW_CLOSE)

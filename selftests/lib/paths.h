@@ -29,6 +29,7 @@ enum kit_row {
 	KIT_ROW_PATH,		/* enter() and leave(), and what is seen meanwhile */
 	KIT_ROW_CLOSE,
 	KIT_ROW_HIDDEN,
+	KIT_ROW_REGIONS,
 	KIT_ROWS
 };
 
@@ -65,6 +66,9 @@ struct kit_path {
 
 	/* Drivers hear of it by their pci_error_handlers (rule V7). */
 	bool foreign;
+
+	/* ... by .error_detected, rather than .reset_prepare. */
+	bool error;
 
 	/* Accesses meanwhile wait, and then go on: none gets a SIGBUS. */
 	bool waits;

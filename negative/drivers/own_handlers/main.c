@@ -6,7 +6,7 @@
  * else resets the device.
  *
  * Rule: V7
- * Caught-by: verify: the driver's pci_error_handlers do not call the core's
+ * Caught-by: verify: .reset_prepare does not call
  * Caught-by: selftests
  * Caught-by: lint
  *

@@ -29,7 +29,8 @@ static ssize_t hold_read(struct vfio_device *core_vdev, char __user *buf,
 	u8 bounce[64];
 	ssize_t ret;
 
-	if (bar >= PCI_STD_NUM_BARS || pos >= pci_resource_len(vdev->pdev, bar))
+	if (bar >= PCI_STD_NUM_BARS || pos >= pci_resource_len(vdev->pdev, bar) ||
+	    !(pci_resource_flags(vdev->pdev, bar) & IORESOURCE_MEM))
 		return vfio_pci_core_read(core_vdev, buf, count, ppos);
 	io = vfio_pci_core_get_iomap(vdev, bar);
 	if (IS_ERR(io))
