@@ -32,7 +32,8 @@ import yaml
 GITHUB_OUTSIDE = "/runner/work/{0}/{0}"
 GITHUB_INSIDE = "/__w/{0}/{0}"
 GITLAB_FOLDER = "/builds/{0}/{0}"
-READTHEDOCS_FOLDER = "/home/docs/checkouts/readthedocs.org/user_builds/kit/checkouts/latest"
+READTHEDOCS_HOME = "/opt/docs"        # as its user has it below /home
+READTHEDOCS_FOLDER = f"{READTHEDOCS_HOME}/checkouts/readthedocs.org/user_builds/kit/checkouts/latest"
 # The branch that a site is published from, and the conditions that say so.
 MAIN = {"github.ref": "refs/heads/main"}
 GITLAB_MAIN = "$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH"
@@ -261,7 +262,7 @@ def readthedocs(file: dict) -> list[Job]:
     wrong = packages({"base", "docs"}, "ubuntu") ^ set(job.packages)
     if wrong:
         raise Unknown(f"apt_packages and scripts/lib/packages differ in {', '.join(sorted(wrong))}")
-    job.environment = {"CI": "true", "READTHEDOCS": "True", "HOME": "/home/docs",
+    job.environment = {"CI": "true", "READTHEDOCS": "True",   "HOME": READTHEDOCS_HOME,
                        "READTHEDOCS_OUTPUT": f"{READTHEDOCS_FOLDER}/_readthedocs/"}
     job.steps = [*build["jobs"]["create_environment"], *build["jobs"]["install"],
                  *build["jobs"]["build"]["html"]]
