@@ -316,8 +316,11 @@ static struct nvgrace_failure nvgrace_fail_page(u64 off)
 	kernel_siginfo_t info = {};
 	enum pid_type type;
 
+	/* A signal for a kernel thread comes without the address. */
+	vpk_as_user_begin();
 	failure.ret = memory_failure(PHYS_PFN(NVGRACE_BASE + off),
 				     MF_SW_SIMULATED);
+	vpk_as_user_end();
 
 	spin_lock_irq(&current->sighand->siglock);
 	failure.sig = dequeue_signal(&current->blocked, &info, &type);
@@ -325,7 +328,7 @@ static struct nvgrace_failure nvgrace_fail_page(u64 off)
 		failure.addr = (unsigned long)info.si_addr;
 	failure.more = dequeue_signal(&current->blocked, &info, &type);
 	spin_unlock_irq(&current->sighand->siglock);
-	/* mm has forced the signal upon a kernel thread that ignores all. */
+	/* mm has forced the signal upon a thread that ignores all. */
 	ignore_signals(current);
 
 	return failure;
