@@ -316,6 +316,8 @@ static struct nvgrace_failure nvgrace_fail_page(u64 off)
 	kernel_siginfo_t info = {};
 	enum pid_type type;
 
+	/* mm sends it if it finds no address. */
+	allow_signal(SIGKILL);
 	/* A signal for a kernel thread comes without the address. */
 	vpk_as_user_begin();
 	failure.ret = memory_failure(PHYS_PFN(NVGRACE_BASE + off),
