@@ -151,6 +151,5 @@ int sample_vfio_memory_mmap(struct vfio_device *core_vdev,
 	struct vfio_pci_core_device *vdev =
 		container_of(core_vdev, struct vfio_pci_core_device, vdev);
 
-	return vfio_pci_core_mmap_ranges(vdev, vma, memory->region,
-					 &memory->phys, NULL, 1);
+	return vfio_pci_core_mmap_ranges(vdev, vma, &memory->phys, NULL, 1);
 }
