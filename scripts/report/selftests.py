@@ -42,8 +42,9 @@ class Run:
         """A report of the kernel is a failure of the program that ran."""
         lines, running, now = console.read(path), {}, None
         for number, line in enumerate(lines, 1):
-            if mark := MARK.search(line):
-                now = programs.get(" ".join(mark[2].split())) if mark[1] == "begin" else None
+            # What a program, such as the soak, runs by itself is a part of it.
+            if (mark := MARK.search(line)) and (program := programs.get(" ".join(mark[2].split()))):
+                now = program if mark[1] == "begin" else None
             running[number] = now
         for report in console.reports(lines, lambda n: running[n].suite if running[n] else ""):
             program = running[report.number]
