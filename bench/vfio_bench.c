@@ -777,8 +777,11 @@ static void bench_dmabufs(const char *layout, int n, enum importer who)
 	u64 t0, t1, t2, offset;
 
 	for (i = 0; i < rounds + 1; i++) {
-		if (who == SLOW)
+		if (who == SLOW) {
 			slow_importers = open("/dev/kit_importer", O_WRONLY | O_CLOEXEC);
+			/* Without the module a target would be missing, and nobody would know */
+			VFIO_ASSERT_GE(slow_importers, 0, "no /dev/kit_importer\n");
+		}
 		for (j = 0; j < n; j++) {
 			t0 = tsc();
 			offset = area->offset + (j % pages_of_area()) * PAGE;
@@ -788,7 +791,7 @@ static void bench_dmabufs(const char *layout, int n, enum importer who)
 				not_applicable("dmabuf_revoke", layout, strerror(-dmabuf[j]));
 				while (j--)
 					close(dmabuf[j]);
-				return;
+				goto out;
 			}
 			if (i)
 				export[nr + j] = t1 - t0 - tsc_overhead;
@@ -797,7 +800,7 @@ static void bench_dmabufs(const char *layout, int n, enum importer who)
 				not_applicable("dmabuf_revoke", layout, strerror(-err));
 				for (; j >= 0; j--)
 					close(dmabuf[j]);
-				return;
+				goto out;
 			}
 		}
 		t0 = tsc();
@@ -838,6 +841,10 @@ static void bench_dmabufs(const char *layout, int n, enum importer who)
 	for (i = 0; i < nr; i++)
 		take(end[i]);
 	result("dmabuf_close", layout, n, "insn");
+	return;
+out:
+	if (who == SLOW)
+		close(slow_importers);
 }
 
 static void drop_mapped(int n)
