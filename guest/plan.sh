@@ -6,21 +6,20 @@
 #
 #	check_device MODEL	die if this QEMU does not have it
 #	guest_build ...		kernel and initramfs
-#	plan_begin DIR		start a plan in DIR/plan, which is emptied
+#	plan_begin DIR		start a plan in DIR/plan, of a guest with no device; DIR is emptied
 #	plan_module KO		a module, loaded first; its name in $variants
-#	plan_modules KERNEL [VARIANT...]  those of the kit's variants
+#	built_modules KERNEL [VARIANT...]  those of the kit's variants, a path a line
+#	plan_modules KERNEL [VARIANT...]  ... put into the plan
 #	new_device MODEL[,PROPERTIES] [PORT] [MORE]  a device and its root port; PORT and
 #				MORE are further properties, ",a=b"
 #	new_port [PROPERTIES]	a root port, its PCI address in $addr
 #	add_device MODEL[,PROPERTIES] ADDRESS [,MORE]
 #	plan LINE		what the guest is to do, in the words of guest/init
+#	plan_end		the plan is complete: keep its devices beside it
+#	run_guests DIR... -- ARGUMENTS  boot them all, side by side; false if one failed
 #
-# The QEMU arguments are in the array qemu.
+# The QEMU arguments of the plan that is being made are in the array qemu.
 
-qemu=()
-variants=()
-port=0
-objects=0
 # shellcheck disable=SC2034 # for those who source this
 addr=''
 
@@ -47,7 +46,7 @@ guest_build() {
 }
 
 plan_begin() {
-	plan_dir=$1/plan
+	plan_dir=$1/plan qemu=() variants=() port=0 objects=0
 	rm -rf "$1"
 	mkdir -p "$plan_dir"
 	: >"$plan_dir/aliases"
@@ -55,6 +54,8 @@ plan_begin() {
 }
 
 plan() { printf '%s\n' "$*" >>"$plan_dir/plan"; }
+
+plan_end() { printf '%s\n' "${qemu[@]}" >"${plan_dir%/plan}/qemu"; }
 
 plan_module() {
 	local name
@@ -65,8 +66,8 @@ plan_module() {
 	plan "load $name.ko"
 }
 
-# plan_modules KERNEL [NAME...]: all the variants that were built, or these.
-plan_modules() {
+# built_modules KERNEL [NAME...]: the modules of all the variants, or of these.
+built_modules() {
 	local kernel=$1 ko name
 	shift
 	for ko in "$kernel"/drivers/vfio/pci/variant-kit/variants/*/*.ko; do
@@ -75,8 +76,16 @@ plan_modules() {
 		*kunit*|*_test|'*') continue ;;
 		esac
 		[ $# -eq 0 ] || [[ " $* " == *" ${name%-vfio-pci} "* ]] || continue
-		plan_module "$ko"
+		echo "$ko"
 	done
+}
+
+# plan_modules KERNEL [NAME...]: put them into the plan.
+plan_modules() {
+	local ko
+	while IFS= read -r ko; do
+		plan_module "$ko"
+	done < <(built_modules "$@")
 }
 
 # Above 5 GT/s Linux waits, after a bus reset, for a link that QEMU does not
@@ -108,4 +117,36 @@ add_device() {
 	esac
 	# Under this name the guest asks for it in QEMU's monitor.
 	qemu+=(-device "$model,bus=$id,addr=$2,id=dev-$addr-$2${3:-}")
+}
+
+# run_guests DIR... -- ARGUMENTS: run the plans of DIR/plan, each in a guest of its own,
+# all at a time, with these arguments of guest/boot; results go to DIR. What all but
+# the first one have to say comes when they have failed.
+run_guests() {
+	local dirs=() pids=() arguments devices dir i rc=0
+	while [ "$1" != -- ]; do
+		dirs+=("$1")
+		shift
+	done
+	shift
+	for dir in "${dirs[@]}"; do
+		mapfile -t devices <"$dir/qemu"
+		arguments=("$@" --plan "$dir/plan" --out "$dir" -- "${devices[@]}")
+		if [ ${#pids[@]} -eq 0 ]; then
+			"$KIT_ROOT/guest/boot" "${arguments[@]}" &
+			KIT_JOB=$!
+		else
+			"$KIT_ROOT/guest/boot" "${arguments[@]}" >"$dir/boot.log" 2>&1 &
+			on_exit "kill $! 2>/dev/null || :"
+		fi
+		pids+=($!)
+	done
+	[ ${#dirs[@]} -eq 1 ] || say "${#dirs[@]} guests at a time; of the first one:"
+	wait "${pids[0]}" || rc=1
+	KIT_JOB=
+	for ((i = 1; i < ${#dirs[@]}; i++)); do
+		say "waiting for guest ${dirs[i]##*/}"
+		wait "${pids[i]}" || { rc=1; cat "${dirs[i]}/boot.log" >&2; }
+	done
+	return $rc
 }

@@ -72,6 +72,7 @@ def add_guests(command) -> None:
     """What reads the results of guests."""
     sub = command("verify", run_verify, "print and write the verdict of a run of the conformance program")
     sub.add_argument("dir", type=Path, metavar="DIR", help="folder with cells.jsonl and console.log")
+    sub.add_argument("--guests", type=int, default=0, metavar="N", help="these files are of N guests, in the folders 1 to N of DIR")
     sub.add_argument("--drivers", type=str.split, default=[], help="drivers that have to be in it, in the order of the table")
     sub.add_argument("--host", action="store_true", help="of a real device: its reasons, not QEMU's")
     sub.add_argument("--all-paths", action="store_true", help="fail if plain vfio-pci could not take some path")

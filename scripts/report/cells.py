@@ -144,3 +144,18 @@ def load(path: Path) -> Results:
         except (ValueError, KeyError, TypeError, AttributeError) as e:
             results.notes.append(Note("", "", "fail", f"line {number} of {path.name} is broken: {e!r}"))
     return results
+
+
+def load_all(paths: list[Path]) -> Results:
+    """What several guests say that share one run: it has ended when all of them have."""
+    parts = [load(path) for path in paths]
+    whole = next((p for p in parts if p.paths), Results())
+    return Results(
+        paths=whole.paths, checks=whole.checks,
+        cells=[cell for p in parts for cell in p.cells],
+        notes=[note for p in parts for note in p.notes],
+        kernel=next((p.kernel for p in parts if p.kernel), ""),
+        up=None if any(p.up is None for p in parts) else max(p.up for p in parts),
+        off=None if any(p.off is None for p in parts) else max(p.off for p in parts),
+        at=", ".join(p.at for p in parts if p.at and not p.ended),
+        ended=all(p.ended for p in parts))

@@ -19,9 +19,10 @@ class Line:
     after: list[str]        # the lines that follow it, up to the next report
     known: str = ""         # why it is not counted
     broken: str = ""        # which rule of the contract
+    file: str = ""          # of which console, if there are several
 
     def __str__(self) -> str:
-        return f"{self.number}: {self.text.strip()}"
+        return f"{self.file}{self.number}: {self.text.strip()}"
 
 
 @dataclass

@@ -99,8 +99,13 @@ class Verdict:
         """Of the arguments of the subcommand."""
         folder = self.folder = options.dir
         self.options = options
-        self.results = cells.load(folder / "cells.jsonl")
-        self.reports = console.reports(console.read(folder / "console.log"))
+        self.guests = [folder / str(i + 1) for i in range(options.guests)] or [folder]
+        self.results = cells.load_all([guest / "cells.jsonl" for guest in self.guests])
+        self.reports: list[console.Line] = []
+        for guest in self.guests:
+            found = console.reports(console.read(guest / "console.log"))
+            self.reports += [dataclasses.replace(r, file=f"{guest.name}/console.log:" if options.guests else "")
+                             for r in found]
         self.drivers = list(dict.fromkeys(options.drivers + [c.driver for c in self.results.cells]))
         short = {d: d.removesuffix("-vfio-pci") for d in self.drivers}
         self.names = short if len(set(short.values())) == len(short) else dict(zip(short, short))
@@ -113,7 +118,7 @@ class Verdict:
 
     def facts(self) -> str:
         """What was tried, on what, in which time."""
-        devices = len({c.bdf for c in self.results.cells})
+        devices = len({(c.driver, c.device, c.bdf) for c in self.results.cells})
         seconds = f"{self.options.seconds} s" if self.options.seconds is not None else ""
         return ", ".join(filter(None, [f"Linux {self.results.kernel or 'unknown'}", f"{devices} device{'s' * (devices != 1)}",
                                        self.options.label, seconds]))
@@ -182,7 +187,7 @@ class Verdict:
         if not self.results.ended:
             self.whole("", "the conformance program did not come to its end"
                        f"{', it was at ' + self.results.at if self.results.at else ''}")
-        if not (self.folder / "console.log").is_file():
+        if not all((guest / "console.log").is_file() for guest in self.guests):
             self.whole("", "there is no console.log: nobody knows if the kernel was silent")
         if self.reports:
             rules = ", ".join(dict.fromkeys(r.broken for r in self.reports if r.broken))
