@@ -583,6 +583,9 @@ static const struct vpk_wc_ranges_case vpk_wc_ranges_params[] = {
 	  false, -EINVAL },
 	{ "no such type", { { WINDOW, SZ_64K }, { 0, SZ_64K } }, { WC, 2 },
 	  true, -EINVAL },
+	/* By which the core marks what vfio_pci_core_mmap_memory() maps */
+	{ "type of the VMA", { { WINDOW, SZ_64K }, { 0, SZ_64K } },
+	  { U32_MAX, U32_MAX }, true, -EINVAL },
 };
 
 KUNIT_ARRAY_PARAM_DESC(vpk_wc_ranges, vpk_wc_ranges_params, name);
