@@ -34,13 +34,13 @@ check_device() {
 }
 
 # guest_build BASE [--unpatched|--no-series|''] CONFIG [--kernel-selftests]: the folder of the kernel in
-# $kernel, and $initramfs.
+# $kernel, and $initramfs; of only these $parts of the series, if that is set.
 # shellcheck disable=SC2034,SC2154 # for those who source this; of ask
 guest_build() {
-	ask "$KIT_ROOT/guest/build-kernel" ${2:+"$2"} --config "$3" "$1"
+	ask "$KIT_ROOT/guest/build-kernel" ${2:+"$2"} ${parts:+--parts "$parts"} --config "$3" "$1"
 	kernel=$answer
 	lap kernel
-	ask "$KIT_ROOT/guest/build-initramfs" ${2:+"$2"} ${4:+"$4"} "$1"
+	ask "$KIT_ROOT/guest/build-initramfs" ${2:+"$2"} ${parts:+--parts "$parts"} ${4:+"$4"} "$1"
 	initramfs=$answer
 	lap programs
 }

@@ -67,10 +67,15 @@ have_version() {
 	done
 }
 
-# variants_config: the configuration of all samples, as modules.
+# variants_config [TREE]: the configuration of all samples, as modules; of those that
+# TREE, which has only the first parts of the series, has all for.
 variants_config() {
+	local folder
 	echo CONFIG_VFIO_PCI_VARIANT_KIT=y
-	sed -n 's/^config \(.*_VFIO_PCI\)$/CONFIG_\1=m/p' "$KIT_ROOT"/variants/*/Kconfig
+	for folder in "$KIT_ROOT"/variants/*/; do
+		[ -z "${1:-}" ] || ! needs_later "$1" "$folder/main.c" >/dev/null || continue
+		sed -n 's/^config \(.*_VFIO_PCI\)$/CONFIG_\1=m/p' "$folder/Kconfig"
+	done
 }
 
 # kit_inputs: hashes of all that the kernel's build takes from the kit, but for KUnit's.

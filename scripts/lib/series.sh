@@ -74,6 +74,57 @@ series_patches() {
 	done <"$dir/series"
 }
 
+# part_of BASE NUMBER: the part that this patch is in.
+part_of() {
+	local letter end
+	while read -r letter end _; do
+		[ "$2" -gt "$end" ] || { printf '%s\n' "$letter"; return; }
+	done < <(series_parts "$1")
+}
+
+# cases_since BASE: the KUnit cases that do not hold on the unpatched source, and the
+# number of the patch from which on each does: "NUMBER CASE".
+cases_since() {
+	local patches slug test n
+	mapfile -t patches < <(series_patches "$1")
+	while read -r slug test; do
+		case $slug in
+		''|'#'*) continue ;;
+		esac
+		for ((n = 0; n < ${#patches[@]}; n++)); do
+			[[ ${patches[n]} != *"$slug"* ]] || break
+		done
+		[ "$n" -lt ${#patches[@]} ] || die "kunit/since: no patch of the series is called '$slug'"
+		grep -q -w -e "$test" "$KIT_ROOT"/kunit/*_{test,cases}.c "$KIT_ROOT"/variants/*/*_kunit.c ||
+			die "kunit/since: there is no test '$test'"
+		printf '%s %s\n' $((n + 1)) "$test"
+	done <"$KIT_ROOT/kunit/since"
+}
+
+# needs_later TREE FILE: does the driver's FILE use what this tree, which has only the
+# first patches of the series, does not have? Prints it.
+needs_later() {
+	local word trace=trace/events/vfio_pci.h
+	if grep -q "$trace" "$2" && [ ! -e "$1/include/$trace" ]; then
+		printf '%s\n' "$trace"
+		return
+	fi
+	for word in $(grep -o -w -e 'vfio_pci_core_[a-z_]*' -e zap_bars_on_revoke "$2" | sort -u) \
+		$(sed -n '/^static const struct vfio_pci_device_ops/,/^}/s/^\t\.\([a-z_]*\).*/\1/p' "$2"); do
+		grep -q -w "$word" "$1/include/linux/vfio_pci_core.h" || { printf '%s\n' "$word"; return; }
+	done
+	return 1
+}
+
+# part_with BASE WORD: the part whose patches bring it.
+part_with() {
+	local patch n=0
+	while IFS= read -r patch; do
+		n=$((n + 1))
+		! grep -q "^+.*\b$2\b" "$patch" || { part_of "$1" $n; return; }
+	done < <(series_patches "$1")
+}
+
 # patched_files PATCH...: every file that they touch.
 patched_files() {
 	sed -n -e 's,^--- a/\([^	]*\).*,\1,p' -e 's,^+++ b/\([^	]*\).*,\1,p' \
