@@ -24,6 +24,7 @@ static const struct vpk_function_config vpk_pf_config = VPK_PF_CONFIG;
  * @why_not: why this kernel has not
  * @elsewhere: it is there, and not tested here: why, and where
  * @bind: binds it to a VF of a PF, NULL if it takes a function that is no VF
+ * @no_feature: it has no .device_feature: no low power, and no exports
  * @on_plain: it takes a function that is no VF
  * @on_stranger: it takes a VF whose PF has another driver
  */
@@ -34,6 +35,7 @@ struct vpk_a_driver {
 	const char *elsewhere;
 	void (*bind)(struct kunit *test, struct vpk_function *fn,
 		     struct vpk_function *pf);
+	bool no_feature;
 	bool on_plain;
 	bool on_stranger;
 };
@@ -72,6 +74,7 @@ static const struct vpk_a_driver vpk_all_drivers[] = {
 		.there = IS_BUILTIN(CONFIG_QAT_VFIO_PCI),
 		.why_not = VPK_WITH_PF_DRIVER,
 		.bind = IS_BUILTIN(CONFIG_QAT_VFIO_PCI) ? vpk_qat_bind : NULL,
+		.no_feature = true,
 	}, {
 		.name = "pds_vfio_pci",
 		.there = IS_BUILTIN(CONFIG_PDS_VFIO_PCI),
@@ -209,11 +212,16 @@ static void drivers_v7_path(struct kunit *test)
 	const struct vpk_driver_path *param = test->param_value;
 	const struct vpk_function_config config =
 		vpk_path_config(param->path, &vpk_config);
+	const struct vfio_device_ops *ops;
 	struct vpk_map *map;
 
 	if (param->driver->bind && param->path->bus)
 		kunit_skip(test, "it would reset the PF, which is not the user's");
 	map = vpk_opened(test, param->driver, &config);
+	ops = map->fn->vdev->vdev.ops;
+	KUNIT_EXPECT_EQ(test, !ops->device_feature, param->driver->no_feature);
+	if (param->path->feature && !ops->device_feature)
+		kunit_skip(test, "the driver has no .device_feature");
 	vpk_watch(map->fn->host, map, 0);
 	vpk_path_take(test, param->path, map);
 }

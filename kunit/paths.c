@@ -75,6 +75,7 @@ static const struct vpk_path vpk_paths[] = {
 		.restore_order = "d0 unrevoke",
 	}, {
 		.name = "runtime_pm",
+		.feature = true,
 		.revoke = vpk_do_runtime_entry,
 		.order = "zap revoke d3",
 		.restore = vpk_do_runtime_exit,

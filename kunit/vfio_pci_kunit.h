@@ -392,6 +392,7 @@ struct vpk_faulter {
  * @name: its name
  * @af_flr: needs a function that only the AF capability can reset
  * @bus: takes all functions of the slot with it
+ * @feature: needs a driver with .device_feature
  * @prepare: called before the log starts, or NULL
  * @revoke: takes the path
  * @order: what the log must hold then, see VPK_EXPECT_ORDER()
@@ -402,6 +403,7 @@ struct vpk_path {
 	const char *name;
 	bool af_flr;
 	bool bus;
+	bool feature;
 	int (*prepare)(struct vpk_function *fn);
 	int (*revoke)(struct vpk_function *fn);
 	const char *order;
