@@ -51,63 +51,6 @@ static u32 vpk_bar0(struct vpk_function *fn)
 	return vpk_cfg_read(fn->cfg, PCI_BASE_ADDRESS_0, 4);
 }
 
-static const struct pci_error_handlers *vpk_handlers(struct vpk_function *fn)
-{
-	struct device_driver *driver = fn->pdev->dev.driver;
-
-	return driver ? to_pci_driver(driver)->err_handler : NULL;
-}
-
-/*
- * The steps of pcie_do_recovery(), each of which locks the device anew.
- */
-static pci_ers_result_t vpk_error_detected(struct vpk_function *fn,
-					   pci_channel_state_t state)
-{
-	pci_ers_result_t vote = PCI_ERS_RESULT_NONE;
-
-	device_lock(&fn->pdev->dev);
-	/* Of a recovery that failed the PCI core says so, and no more */
-	if (state != pci_channel_io_perm_failure)
-		fn->pdev->error_state = state;
-	if (vpk_handlers(fn))
-		vote = vpk_handlers(fn)->error_detected(fn->pdev, state);
-	device_unlock(&fn->pdev->dev);
-	return vote;
-}
-
-/* The port resets the bus, and nobody saves or restores what is below. */
-static void vpk_error_reset(struct vpk_function *fn)
-{
-	device_lock(&fn->pdev->dev);
-	pci_cfg_access_lock(fn->pdev);
-	vpk_log(fn->host, VPK_BUS_RESET, -1, 0, 0);
-	vpk_function_reset(fn);
-	pci_cfg_access_unlock(fn->pdev);
-	device_unlock(&fn->pdev->dev);
-}
-
-static pci_ers_result_t vpk_slot_reset(struct vpk_function *fn)
-{
-	pci_ers_result_t vote = PCI_ERS_RESULT_NONE;
-
-	device_lock(&fn->pdev->dev);
-	fn->pdev->error_state = pci_channel_io_normal;
-	if (vpk_handlers(fn) && vpk_handlers(fn)->slot_reset)
-		vote = vpk_handlers(fn)->slot_reset(fn->pdev);
-	device_unlock(&fn->pdev->dev);
-	return vote;
-}
-
-static void vpk_resume(struct vpk_function *fn)
-{
-	device_lock(&fn->pdev->dev);
-	fn->pdev->error_state = pci_channel_io_normal;
-	if (vpk_handlers(fn) && vpk_handlers(fn)->resume)
-		vpk_handlers(fn)->resume(fn->pdev);
-	device_unlock(&fn->pdev->dev);
-}
-
 /* A table as all drivers of today have it. */
 static const struct pci_error_handlers vpk_minimal_handlers = {
 	.error_detected = vfio_pci_core_aer_err_detected,

@@ -174,6 +174,38 @@ void vpk_bind(struct kunit *test, struct vpk_function *fn, const char *driver)
 }
 
 /**
+ * vpk_try_bind_as_vf() - bind a driver to a function that passes for a VF
+ * @test: the test
+ * @fn: the function
+ * @driver: name of a registered PCI driver
+ * @physfn: its PF, with what a driver of VFs looks for there
+ *
+ * Some drivers look for the driver of their PF, and for the number of the VF,
+ * while they are bound, and not afterwards. From then on @fn is a function like
+ * others, so that its own config space tells what is done to it.
+ *
+ * Context: the test's thread. Unbound when the test ends.
+ * Return: as vpk_try_bind().
+ */
+int vpk_try_bind_as_vf(struct kunit *test, struct vpk_function *fn,
+		       const char *driver, const struct vpk_physfn *physfn)
+{
+	struct pci_dev *pf = physfn->fn->pdev;
+	int ret;
+
+	pf->driver = physfn->driver;
+	pci_set_drvdata(pf, physfn->drvdata);
+	fn->pdev->physfn = pf;
+	fn->pdev->is_virtfn = 1;
+	ret = vpk_try_bind(test, fn, driver);
+	fn->pdev->is_virtfn = 0;
+	fn->pdev->physfn = NULL;
+	pci_set_drvdata(pf, NULL);
+	pf->driver = NULL;
+	return ret;
+}
+
+/**
  * vpk_unbind() - unbind a function's driver
  * @fn: the function; nothing happens if it has no driver
  *

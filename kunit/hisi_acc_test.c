@@ -17,10 +17,7 @@
 #define HISI_BAR_SIZE		SZ_64K
 #define HISI_HIDDEN		(HISI_BAR_SIZE / 2)
 
-static const struct vpk_function_config hisi_pf_config = {
-	.bar_size = { SZ_64K }, .pm = true, .no_soft_reset = true,
-	.exp_flr = true, .vfs = 1, .vf_bar = SZ_64K,
-};
+static const struct vpk_function_config hisi_pf_config = VPK_PF_CONFIG;
 
 static const struct vpk_function_config hisi_vf_config = {
 	.vendor = PCI_VENDOR_ID_HUAWEI, .device = PCI_DEVICE_ID_HUAWEI_ZIP_VF,
@@ -40,33 +37,27 @@ static void hisi_vfree(void *data)
 	vfree(data);
 }
 
-/*
- * While the driver is bound it looks for the driver of its PF, and for the
- * number of the VF. It does not afterwards.
- */
+/* While the driver is bound it looks for the driver of its PF. */
 static void hisi_bind(struct kunit *test, struct hisi_pf *pf,
-		      struct vpk_function *physfn)
+		      struct vpk_function *fn)
 {
-	struct pci_dev *pf_pdev = physfn->pdev;
-	struct pci_dev *pdev = pf->vf->pdev;
-	int ret;
+	const struct vpk_physfn physfn = {
+		.fn = fn,
+		.driver = hisi_zip_get_pf_driver(),
+		.drvdata = &pf->qm,
+	};
 
-	pf_pdev->driver = hisi_zip_get_pf_driver();
-	pci_set_drvdata(pf_pdev, &pf->qm);
-	pdev->is_virtfn = 1;
-	pdev->physfn = pf_pdev;
-	ret = vpk_try_bind(test, pf->vf, "hisi_acc_vfio_pci");
-	pdev->physfn = NULL;
-	pdev->is_virtfn = 0;
-	pci_set_drvdata(pf_pdev, NULL);
-	pf_pdev->driver = NULL;
-	KUNIT_ASSERT_EQ(test, ret, 0);
+	KUNIT_ASSERT_EQ(test, vpk_try_bind_as_vf(test, pf->vf,
+						 "hisi_acc_vfio_pci", &physfn),
+			0);
 	KUNIT_ASSERT_NOT_NULL_MSG(test, pf->vf->vdev->vdev.mig_ops,
 				  "bound with its plain operations");
 }
 
 /* A VF, open; @pf_ctrl: its migration registers are in the PF's BAR. */
-static struct hisi_pf *hisi_open(struct kunit *test, bool pf_ctrl)
+static struct hisi_pf *
+hisi_open_as(struct kunit *test, const struct vpk_function_config *config,
+	     bool pf_ctrl)
 {
 	struct vpk_host *host = vpk_host_create(test);
 	struct vpk_function *physfn;
@@ -80,7 +71,7 @@ static struct hisi_pf *hisi_open(struct kunit *test, bool pf_ctrl)
 	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, hisi_vfree, regs),
 			0);
 	physfn = vpk_function_add(test, host, &hisi_pf_config);
-	pf->vf = vpk_function_add(test, host, &hisi_vf_config);
+	pf->vf = vpk_function_add(test, host, config);
 	vpk_host_probe(test, host);
 
 	pf->qm.pdev = physfn->pdev;
@@ -92,6 +83,11 @@ static struct hisi_pf *hisi_open(struct kunit *test, bool pf_ctrl)
 	hisi_bind(test, pf, physfn);
 	vpk_open(test, pf->vf);
 	return pf;
+}
+
+static struct hisi_pf *hisi_open(struct kunit *test, bool pf_ctrl)
+{
+	return hisi_open_as(test, &hisi_vf_config, pf_ctrl);
 }
 
 static long hisi_mmap(struct kunit *test, struct vpk_function *fn, u64 off,
@@ -129,6 +125,27 @@ static void hisi_v2_hidden(struct kunit *test)
 					    eventfd), -EINVAL);
 	KUNIT_EXPECT_EQ(test, vpk_ioeventfd(fn, HISI_BAR, HISI_BAR_SIZE - 4, 1,
 					    eventfd), -EINVAL);
+}
+
+static struct vpk_map *hisi_map(struct kunit *test, struct vpk_function *fn)
+{
+	return vpk_map(test, fn, HISI_BAR, HISI_HIDDEN - PAGE_SIZE, PAGE_SIZE);
+}
+
+/* C3, V2: each path takes away what is not hidden, and gives it back. */
+static void hisi_v2_path(struct kunit *test)
+{
+	const struct vpk_path *path = test->param_value;
+	const struct vpk_function_config config =
+		vpk_path_config(path, &hisi_vf_config);
+	struct vpk_map *map;
+
+	if (path->bus)
+		kunit_skip(test, "it would reset the PF, which is not the user's");
+	map = hisi_map(test, hisi_open_as(test, &config, false)->vf);
+	KUNIT_EXPECT_TRUE(test, vpk_in_dmabuf(map));
+	vpk_watch(map->fn->host, map, 0);
+	vpk_path_check(test, map);
 }
 
 /* V2: where the PF has the registers, all of the BAR is the user's. */
@@ -174,6 +191,24 @@ static void hisi_v7_reset_flag(struct kunit *test)
 	vpk_observe(fn, NULL, NULL);
 }
 
+/* V7: a reset that VFIO does not start, with the operations for migration. */
+static void hisi_v7_foreign_reset(struct kunit *test)
+{
+	vpk_foreign_reset_check(test, hisi_map(test, hisi_open(test, false)->vf));
+}
+
+/* C11, V7: an error, and the recovery. */
+static void hisi_v7_error(struct kunit *test)
+{
+	vpk_error_check(test, hisi_map(test, hisi_open(test, false)->vf));
+}
+
+/* C1, V7: a mapping is left when the file is closed. */
+static void hisi_v7_close(struct kunit *test)
+{
+	vpk_close_check(test, hisi_map(test, hisi_open(test, false)->vf));
+}
+
 static long hisi_do_reset(void *data)
 {
 	struct vpk_function *fn = data;
@@ -216,6 +251,10 @@ static void hisi_v7_waits_unlocked(struct kunit *test)
 static struct kunit_case hisi_cases[] = {
 	KUNIT_CASE(hisi_v2_hidden),
 	KUNIT_CASE(hisi_v2_nothing_hidden),
+	KUNIT_CASE_PARAM(hisi_v2_path, vpk_path_gen_params),
+	KUNIT_CASE(hisi_v7_foreign_reset),
+	KUNIT_CASE(hisi_v7_error),
+	KUNIT_CASE(hisi_v7_close),
 	KUNIT_CASE(hisi_v7_reset_flag),
 	KUNIT_CASE(hisi_v7_waits_unlocked),
 	{}

@@ -172,6 +172,31 @@ static void nvgrace_v5_bar(struct kunit *test)
 	vpk_path_check(test, map);
 }
 
+static struct vpk_map *nvgrace_map(struct kunit *test)
+{
+	struct vpk_function *fn = nvgrace_open(test, &nvgrace_cxl, NVGRACE_LEN);
+
+	return vpk_map(test, fn, NVGRACE_USEMEM, SZ_64K, PAGE_SIZE);
+}
+
+/* V7: a reset that VFIO does not start takes the memory away. */
+static void nvgrace_v7_foreign_reset(struct kunit *test)
+{
+	vpk_foreign_reset_check(test, nvgrace_map(test));
+}
+
+/* C11, V7: after an error the memory is away until the GPU has recovered. */
+static void nvgrace_v7_error(struct kunit *test)
+{
+	vpk_error_check(test, nvgrace_map(test));
+}
+
+/* C1, V7: a mapping that is left when the file is closed goes with a reset. */
+static void nvgrace_v7_close(struct kunit *test)
+{
+	vpk_close_check(test, nvgrace_map(test));
+}
+
 /* V1: without the firmware's properties, BAR 4 is a BAR as any other. */
 static void nvgrace_v1_no_memory(struct kunit *test)
 {
@@ -629,6 +654,9 @@ static struct kunit_case nvgrace_cases[] = {
 	KUNIT_CASE(nvgrace_v1_no_memory),
 	KUNIT_CASE_PARAM(nvgrace_v5_memory, vpk_path_gen_params),
 	KUNIT_CASE_PARAM(nvgrace_v5_bar, vpk_path_gen_params),
+	KUNIT_CASE(nvgrace_v7_foreign_reset),
+	KUNIT_CASE(nvgrace_v7_error),
+	KUNIT_CASE(nvgrace_v7_close),
 	KUNIT_CASE(nvgrace_v5_whole),
 	KUNIT_CASE(nvgrace_v5_carved),
 	KUNIT_CASE(nvgrace_v5_too_small),

@@ -75,6 +75,7 @@ static const struct vpk_path vpk_paths[] = {
 		.restore_order = "d0 unrevoke",
 	}, {
 		.name = "runtime_pm",
+		.feature = true,
 		.revoke = vpk_do_runtime_entry,
 		.order = "zap revoke d3",
 		.restore = vpk_do_runtime_exit,
@@ -99,6 +100,7 @@ static const struct vpk_path vpk_paths[] = {
 		.order = "zap d0 revoke mem-off flr mem-on unrevoke",
 	}, {
 		.name = "hot_reset",
+		.bus = true,
 		.revoke = vpk_do_hot_reset,
 		.order = "zap revoke mem-off bus-reset mem-on unrevoke",
 	},
@@ -150,6 +152,26 @@ const struct vpk_path *vpk_path_find(struct kunit *test, const char *name)
 }
 
 /**
+ * vpk_path_config() - what a function is like on which a path can be taken
+ * @path: the path
+ * @config: what it is like otherwise
+ *
+ * Return: a copy of @config, with the capabilities that the path needs.
+ */
+struct vpk_function_config
+vpk_path_config(const struct vpk_path *path,
+		const struct vpk_function_config *config)
+{
+	struct vpk_function_config fit = *config;
+
+	fit.pm = true;
+	fit.no_soft_reset = true;
+	fit.af_flr = path->af_flr;
+	fit.exp_flr = !path->af_flr;
+	return fit;
+}
+
+/**
  * vpk_path_device() - a function on which a path can be taken, bound and open
  * @test: the test, whose parameter is a &struct vpk_path
  * @config: what the function is like; its capabilities are set as the path needs
@@ -162,19 +184,16 @@ struct vpk_function *vpk_path_device(struct kunit *test,
 				     const struct vpk_function_config *config,
 				     const char *driver)
 {
-	const struct vpk_path *path = test->param_value;
-	struct vpk_function_config fit = *config;
+	const struct vpk_function_config fit =
+		vpk_path_config(test->param_value, config);
 
-	fit.pm = true;
-	fit.no_soft_reset = true;
-	fit.af_flr = path->af_flr;
-	fit.exp_flr = !path->af_flr;
 	return vpk_device(test, &fit, driver);
 }
 
 /**
- * vpk_path_check() - take a path, and check what becomes of a mapping
- * @test: the test, whose parameter is a &struct vpk_path
+ * vpk_path_take() - take a path, and check what becomes of a mapping
+ * @test: the test
+ * @path: the path
  * @map: a mapping of the function's
  *
  * The mapping is used before; is gone at each event of the path (rule C3) and
@@ -183,9 +202,9 @@ struct vpk_function *vpk_path_device(struct kunit *test,
  *
  * Context: the test's thread.
  */
-void vpk_path_check(struct kunit *test, struct vpk_map *map)
+void vpk_path_take(struct kunit *test, const struct vpk_path *path,
+		   struct vpk_map *map)
 {
-	const struct vpk_path *path = test->param_value;
 	struct vpk_function *fn = map->fn;
 	struct vpk_host *host = fn->host;
 	unsigned long before = 0, after = 0;
@@ -216,6 +235,20 @@ void vpk_path_check(struct kunit *test, struct vpk_map *map)
 	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
 	KUNIT_EXPECT_EQ(test, vpk_pfn(map, 0, &after, NULL), 0);
 	KUNIT_EXPECT_EQ(test, after, before);
+}
+
+/**
+ * vpk_path_check() - take the path that is the parameter of the case
+ * @test: the test, whose parameter is a &struct vpk_path
+ * @map: a mapping of the function's
+ *
+ * As vpk_path_take().
+ *
+ * Context: the test's thread.
+ */
+void vpk_path_check(struct kunit *test, struct vpk_map *map)
+{
+	vpk_path_take(test, test->param_value, map);
 }
 
 static int vpk_wake_at_d0(const struct vpk_access *access, void *data)

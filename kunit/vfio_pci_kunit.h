@@ -61,6 +61,16 @@ struct vpk_map;
 	.exp_flr = true,						\
 }
 
+/* A PF, to be followed by a function that passes for its VF. */
+#define VPK_PF_CONFIG {							\
+	.bar_size = { SZ_64K },						\
+	.pm = true,							\
+	.no_soft_reset = true,						\
+	.exp_flr = true,						\
+	.vfs = 1,							\
+	.vf_bar = SZ_64K,						\
+}
+
 /**
  * enum vpk_event_type - what the event log can hold, one bit each
  * @VPK_ZAP: the core has removed the user PTEs (tracepoint vfio_pci_zap_bars)
@@ -381,6 +391,8 @@ struct vpk_faulter {
  * struct vpk_path - one path that revokes BAR mappings
  * @name: its name
  * @af_flr: needs a function that only the AF capability can reset
+ * @bus: takes all functions of the slot with it
+ * @feature: needs a driver with .device_feature
  * @prepare: called before the log starts, or NULL
  * @revoke: takes the path
  * @order: what the log must hold then, see VPK_EXPECT_ORDER()
@@ -390,6 +402,8 @@ struct vpk_faulter {
 struct vpk_path {
 	const char *name;
 	bool af_flr;
+	bool bus;
+	bool feature;
 	int (*prepare)(struct vpk_function *fn);
 	int (*revoke)(struct vpk_function *fn);
 	const char *order;
@@ -427,6 +441,18 @@ struct vpk_variant {
 	unsigned int nr_strangers;
 };
 
+/**
+ * struct vpk_physfn - the PF of a function that passes for a VF
+ * @fn: the function, of which nothing but its SR-IOV capability matters
+ * @driver: what seems to be bound to it, or NULL
+ * @drvdata: what that driver seems to have as its data
+ */
+struct vpk_physfn {
+	struct vpk_function *fn;
+	struct pci_driver *driver;
+	void *drvdata;
+};
+
 /* pci_host.c: the host bridge */
 struct vpk_host *vpk_host_create(struct kunit *test);
 void vpk_host_probe(struct kunit *test, struct vpk_host *host);
@@ -457,6 +483,8 @@ void vpk_cfg_write(u8 *cfg, int where, int size, u32 val);
 void vpk_bind(struct kunit *test, struct vpk_function *fn, const char *driver);
 int vpk_try_bind(struct kunit *test, struct vpk_function *fn,
 		 const char *driver);
+int vpk_try_bind_as_vf(struct kunit *test, struct vpk_function *fn,
+		       const char *driver, const struct vpk_physfn *physfn);
 void vpk_unbind(struct vpk_function *fn);
 void vpk_add_id(struct kunit *test, const char *driver,
 		const struct vpk_function_config *config, const void *data);
@@ -646,11 +674,32 @@ void vpk_mig_close(struct kunit *test, struct file *file);
 const void *vpk_path_gen_params(struct kunit *test, const void *prev,
 				char *desc);
 const struct vpk_path *vpk_path_find(struct kunit *test, const char *name);
+struct vpk_function_config
+vpk_path_config(const struct vpk_path *path,
+		const struct vpk_function_config *config);
 struct vpk_function *vpk_path_device(struct kunit *test,
 				     const struct vpk_function_config *config,
 				     const char *driver);
+void vpk_path_take(struct kunit *test, const struct vpk_path *path,
+		   struct vpk_map *map);
 void vpk_path_check(struct kunit *test, struct vpk_map *map);
 void vpk_reader_in_d0_check(struct kunit *test, struct vpk_map *map);
+
+/* foreign.c: resets, errors and closing, none of which the user starts */
+pci_ers_result_t vpk_error_detected(struct vpk_function *fn,
+				    pci_channel_state_t state);
+void vpk_error_reset(struct vpk_function *fn);
+pci_ers_result_t vpk_slot_reset(struct vpk_function *fn);
+void vpk_resume(struct vpk_function *fn);
+void vpk_foreign_reset_check(struct kunit *test, struct vpk_map *map);
+void vpk_error_check(struct kunit *test, struct vpk_map *map);
+void vpk_close_check(struct kunit *test, struct vpk_map *map);
+
+/* qat_test.c, pds_pf.c: drivers that take a VF only, and ask its PF */
+void vpk_qat_bind(struct kunit *test, struct vpk_function *fn,
+		  struct vpk_function *pf);
+void vpk_pds_bind(struct kunit *test, struct vpk_function *fn,
+		  struct vpk_function *pf);
 
 /* event_log.c, event_trace.c: what happened, in order */
 void vpk_log(struct vpk_host *host, enum vpk_event_type type, int fn, u32 a,

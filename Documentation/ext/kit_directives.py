@@ -135,6 +135,23 @@ class KitMutants(KitDirective):
         return self.parse(table) if rows else self.warn(f"nothing in negative/{kind}")
 
 
+class KitInTree(KitDirective):
+    """The kernel's own drivers, each with what tests it, or why nothing does."""
+
+    def run(self):
+        table = [".. list-table::", "   :header-rows: 1", "   :widths: 30 70", "",
+                 "   * - Driver", "     - Command"]
+        rows = kit_tree.in_tree(self.root)
+        for driver, (archs, why) in rows.items():
+            table.append(f"   * - {driver}")
+            for n, arch in enumerate(archs):
+                other = "" if arch == "uml" else f" ARCH={arch}"
+                table.append(f"     {'  ' if n else '- '}| ``make kunit VARIANT={driver}{other}``")
+            if not archs:
+                table.append(f"     - none: it {why}")
+        return self.parse(table) if rows else self.warn("nothing in kunit/in-tree")
+
+
 class KernelInclude(LiteralInclude):
     """literalinclude of a file of the patched kernel tree."""
 
@@ -150,4 +167,5 @@ def setup(app):
     app.add_directive("kit-tests", KitTests)
     app.add_directive("kit-patch", KitPatch)
     app.add_directive("kit-mutants", KitMutants)
+    app.add_directive("kit-in-tree", KitInTree)
     app.add_directive("kernel-include", KernelInclude)

@@ -118,6 +118,17 @@ def find_patch(root: Path, base: str, slug: str) -> Patch | None:
     return found[0] if len(found) == 1 else None
 
 
+def in_tree(root: Path) -> dict[str, tuple[list[str], str]]:
+    """The kernel's own drivers of kunit/in-tree: {driver: (architectures, why not)}."""
+    out: dict[str, tuple[list[str], str]] = {}
+    for line in read(root / "kunit/in-tree").splitlines():
+        if line.strip() and not line.startswith("#"):
+            driver, arch, rest = line.split(None, 2)
+            archs, why = out.get(driver, ([], ""))
+            out[driver] = (archs, rest) if arch == "-" else ([*archs, arch], why)
+    return out
+
+
 def wrong_on_purpose(root: Path, kind: str) -> list[tuple[Test, str]]:
     """The kernels or the drivers that are known to be bad, each with what has to
     catch it: KUnit, if it does not say."""
