@@ -150,7 +150,7 @@ class Verdict:
         out = [f"not {where(some, everything)}: {why}" for why, some in
                group((c.why, c) for c in everything if c.status == "skip").items()]
         if any(k.name == "order" and k.status == "skip" for c in everything for k in c.checks):
-            out.append("order and importers not judged: the kernel has not the tracepoints of core-patch/")
+            out.append("order and importers not judged: the kernel has not the tracepoints of core-patch/ (its part B)")
         active = {c.driver for c in self.results.cells}
         idle = [self.names[d] for d, m in zip(self.drivers, marks) if d in active and not m.cells]
         if idle:

@@ -468,7 +468,10 @@ void check_exports(struct cell *cell)
 	if (failed(cell, CK_EXPORTS))
 		return;
 	/* What a driver exports may be no BAR; what vfio-pci does is one. */
-	if (plain && cell->dev.not_exported)
+	if (cell->dev.not_exported && opt.exports_need)
+		check(cell, CK_EXPORTS, ST_SKIP, "C3", "mmap() of exports needs %s",
+		      opt.exports_need);
+	else if (plain && cell->dev.not_exported)
 		check(cell, CK_EXPORTS, ST_FAIL, "C3", "%s", cell->dev.why_not_exported);
 	else if (!exported(cell))
 		check(cell, CK_EXPORTS, ST_SKIP, "C3", "%s", cell->dev.why_not_exported);

@@ -51,6 +51,7 @@ struct target {
 struct options {
 	bool emulated;		/* the devices may be written to anywhere */
 	bool no_series;		/* what needs the tracepoints is skipped if there are none */
+	const char *exports_need;	/* why DMABUFs that are exported cannot be mapped */
 	int timeout;		/* seconds, for a cell */
 	const struct target *target;	/* of this process */
 	struct trace trace;		/* ... likewise */

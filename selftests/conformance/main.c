@@ -308,6 +308,8 @@ static void help(FILE *f)
 		"                        of real ones\n"
 		"  --no-series           on a kernel without the tracepoints of core-patch/, what\n"
 		"                        needs them is skipped, not failed\n"
+		"  --exports-need WHAT   on a kernel whose exported DMABUFs cannot be mapped yet:\n"
+		"                        what they need, as \"part E\"\n"
 		"  --timeout S           for one path on one device (the default: %d)\n"
 		"  --jobs N              so many devices at a time (the default: 8)\n"
 		"  --vocabulary          print the names and titles of paths and checks, as JSON\n"
@@ -399,6 +401,7 @@ int main(int argc, char **argv)
 		{ "console-rules", required_argument, NULL, 'c' },
 		{ "emulated", no_argument, NULL, 'e' },
 		{ "no-series", no_argument, NULL, 'n' },
+		{ "exports-need", required_argument, NULL, 'x' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ "jobs", required_argument, NULL, 'j' },
 		{ "vocabulary", no_argument, NULL, 'v' },
@@ -424,6 +427,9 @@ int main(int argc, char **argv)
 			break;
 		case 'n':
 			opt.no_series = true;
+			break;
+		case 'x':
+			opt.exports_need = optarg;
 			break;
 		case 't':
 			opt.timeout = atoi(optarg);
