@@ -19,6 +19,12 @@ mail_test_tree() {
 		print "Kit <m\@kit.example>\n" if $text =~ m,/placeholders, && !$lists;
 		print $lists ? "list\@lists.test\n" : "Maintainer <m\@kernel.test>\n";
 	END
+	# What "b4 prep --check" runs, with the patch on stdin.
+	cat >"$tree/scripts/checkpatch.pl" <<-'END'
+		#!/usr/bin/perl
+		while (<STDIN>) { print "-:1: WARNING: a mistake\n" if /^\+mistake/; }
+	END
+	chmod +x "$tree/scripts/checkpatch.pl"
 	commit_all "$tree" 'the source'
 	kgit -C "$tree" tag base
 	for n in one two three; do
@@ -86,12 +92,13 @@ mail_self_test() {
 	has 0001-sub-Fix-one.patch 'Fixes: 0123456789ab ("sub: Break one")' "Fixes:"
 	has 0001-sub-Fix-one.patch 'Cc: stable@vger.kernel.org' "Cc: stable"
 	has 0002-sub-Fix-two.patch 'To: Maintainer <m@kernel.test>' "the maintainer"
-	if grep -q -e 'kit authors' -e '\.example' "$dir"/out/*; then
+	if grep -q -s -e 'kit authors' -e '\.example' "$dir"/out/* || [ ! -d "$dir/out" ]; then
 		fail "the signature of the kit: still there"
 	else
 		pass "no signature of the kit"
 	fi
-	if grep -q '^Fixes:\|^Cc: stable' "$dir/out/0002-sub-Fix-two.patch"; then
+	if [ ! -f "$dir/out/0002-sub-Fix-two.patch" ] ||
+		grep -q '^Fixes:\|^Cc: stable' "$dir/out/0002-sub-Fix-two.patch"; then
 		fail "a patch that fixes nothing: has tags"
 	else
 		pass "no tags where nothing is fixed"
@@ -124,5 +131,14 @@ mail_self_test() {
 	echo x >"$dir/tree/placeholders"
 	commit_all "$dir/tree" 'sub: Change what a placeholder maintains'
 	refused "a maintainer without an address" 'placeholder-maintains.patch: MAINTAINERS names' 6 6
+	echo mistake >"$dir/tree/five"
+	commit_all "$dir/tree" 'sub: Add a mistake
+
+It is wrong.'
+	if b4_can_check; then
+		refused "a mistake that b4 finds" 'b4 prep --check has failed' 7 7
+	else
+		skip "a mistake that b4 finds: there is no b4 0.14 or later"
+	fi
 	tell_counts
 }
