@@ -148,6 +148,38 @@ static void remap_huge(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, SZ_4M));
 }
 
+/* V4, C10: what .huge_fault is better at is left to it... */
+static void remap_large_is_lazy(struct kunit *test)
+{
+	struct vpk_function_config large = remap_function;
+	struct vpk_function *fn;
+	struct vpk_map *map;
+
+	large.bar_size[BAR] = SZ_16M;
+	fn = vpk_device(test, &large, DRIVER);
+	vpk_as_user_begin();
+	map = vpk_map(test, fn, BAR, 0, PMD_SIZE);
+	vpk_as_user_end();
+	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
+	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
+}
+
+/* C10: ... and the core knows where the memory is, to choose the address. */
+static void remap_says_where(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &remap_function, DRIVER);
+	const struct vfio_pci_device_ops *ops = fn->vdev->pci_ops;
+	u64 phys;
+
+	KUNIT_ASSERT_EQ(test, ops->get_mmap_phys(fn->vdev, BAR, PAGE_SIZE,
+						 PAGE_SIZE, &phys), 0);
+	KUNIT_EXPECT_EQ(test, PHYS_PFN(phys),
+			vpk_bar_pfn(fn, BAR, SIZE + PAGE_SIZE));
+	KUNIT_ASSERT_EQ(test, ops->get_mmap_phys(fn->vdev, 0, PAGE_SIZE,
+						 PAGE_SIZE, &phys), 0);
+	KUNIT_EXPECT_EQ(test, PHYS_PFN(phys), vpk_bar_pfn(fn, 0, PAGE_SIZE));
+}
+
 /* V3: what the PCI core says is not to be mapped is not mapped by PFN either. */
 static void remap_not_mappable(struct kunit *test)
 {
@@ -228,6 +260,8 @@ VPK_VARIANT_CASES(remap_cases,
 		  KUNIT_CASE(remap_is_eager),
 		  KUNIT_CASE(remap_is_not_too_eager),
 		  KUNIT_CASE(remap_huge),
+		  KUNIT_CASE(remap_large_is_lazy),
+		  KUNIT_CASE(remap_says_where),
 		  KUNIT_CASE(remap_not_mappable),
 		  KUNIT_CASE(remap_busy_bar),
 		  KUNIT_CASE(remap_memory_in_bar0));
