@@ -12,7 +12,7 @@ tmp=$(mktemp -d)
 export HOME=/root TERM=dumb LC_ALL=C
 
 tell() { printf '%s\n' "$*" >&3; }
-# check WHAT COMMAND...: ok if it succeeds.
+# check WHAT COMMAND...: ok if it succeeds. If not, what it and the kernel have said.
 check() {
 	local what=$1 rc=0 start=$SECONDS
 	shift
@@ -21,7 +21,11 @@ check() {
 		tell "ok step $step: $what ($((SECONDS - start)) s)"
 	else
 		tell "FAIL step $step: $what: status $rc"
-		tail -n 40 "$tmp/out" | sed 's/^/# /' >&3
+		{
+			tail -n 40 "$tmp/out"
+			echo "--- the kernel:"
+			dmesg | tail -n 12
+		} | sed 's/^/# /' >&3
 	fi
 	return "$rc"
 }
