@@ -184,7 +184,7 @@ apply: ## apply core-patch/ to your own kernel tree KDIR: [PARTS=A-C]
 	@scripts/apply-series $(if $(PARTS),--parts "$(PARTS)") "$(KDIR)"
 
 .PHONY: apply-tests
-apply-tests: ## put the KUnit suites into KDIR, as they would go upstream
+apply-tests: ## put KUnit suites and selftests into KDIR, as they would go upstream
 	@scripts/apply-tests "$(KDIR)"
 
 .PHONY: series-mail

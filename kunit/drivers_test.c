@@ -24,7 +24,6 @@ static const struct vpk_function_config vpk_pf_config = VPK_PF_CONFIG;
  * @why_not: why this kernel has not
  * @elsewhere: it is there, and not tested here: why, and where
  * @bind: binds it to a VF of a PF, NULL if it takes a function that is no VF
- * @no_feature: it has no .device_feature: no low power, and no exports
  * @on_plain: it takes a function that is no VF
  * @on_stranger: it takes a VF whose PF has another driver
  */
@@ -35,7 +34,6 @@ struct vpk_a_driver {
 	const char *elsewhere;
 	void (*bind)(struct kunit *test, struct vpk_function *fn,
 		     struct vpk_function *pf);
-	bool no_feature;
 	bool on_plain;
 	bool on_stranger;
 };
@@ -74,7 +72,6 @@ static const struct vpk_a_driver vpk_all_drivers[] = {
 		.there = IS_BUILTIN(CONFIG_QAT_VFIO_PCI),
 		.why_not = VPK_WITH_PF_DRIVER,
 		.bind = IS_BUILTIN(CONFIG_QAT_VFIO_PCI) ? vpk_qat_bind : NULL,
-		.no_feature = true,
 	}, {
 		.name = "pds_vfio_pci",
 		.there = IS_BUILTIN(CONFIG_PDS_VFIO_PCI),
@@ -194,6 +191,18 @@ static void drivers_v7_handlers(struct kunit *test)
 	KUNIT_EXPECT_NOT_NULL(test, err->reset_done);
 }
 
+/* Each driver lets its users ask for the core's features, low power among them. */
+static void drivers_feature(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_bound(test, test->param_value,
+					    &vpk_config);
+	u32 flags = VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY |
+		    VFIO_DEVICE_FEATURE_PROBE | VFIO_DEVICE_FEATURE_SET;
+
+	vpk_open(test, fn);
+	KUNIT_EXPECT_EQ(test, vpk_feature(fn, flags, NULL, 0), 0);
+}
+
 /* V1: the BARs are the core's: a DMABUF is behind them, and the flag is clear. */
 static void drivers_v1_backing(struct kunit *test)
 {
@@ -219,7 +228,6 @@ static void drivers_v7_path(struct kunit *test)
 		kunit_skip(test, "it would reset the PF, which is not the user's");
 	map = vpk_opened(test, param->driver, &config);
 	ops = map->fn->vdev->vdev.ops;
-	KUNIT_EXPECT_EQ(test, !ops->device_feature, param->driver->no_feature);
 	if (param->path->feature && !ops->device_feature)
 		kunit_skip(test, "the driver has no .device_feature");
 	vpk_watch(map->fn->host, map, 0);
@@ -339,6 +347,7 @@ static struct kunit_case vpk_drivers_cases[] = {
 	KUNIT_CASE_PARAM(drivers_by_name, vpk_a_driver_gen_params),
 	KUNIT_CASE_PARAM(drivers_no_vf, vpk_tested_gen_params),
 	KUNIT_CASE_PARAM(drivers_vf_of_stranger, vpk_tested_gen_params),
+	KUNIT_CASE_PARAM(drivers_feature, vpk_tested_gen_params),
 	KUNIT_CASE_PARAM(drivers_v1_backing, vpk_tested_gen_params),
 	KUNIT_CASE_PARAM(drivers_v7_handlers, vpk_tested_gen_params),
 	KUNIT_CASE_PARAM(drivers_v7_path, vpk_driver_path_gen_params),

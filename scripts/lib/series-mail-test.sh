@@ -22,7 +22,11 @@ mail_test_tree() {
 	# What "b4 prep --check" runs, with the patch on stdin.
 	cat >"$tree/scripts/checkpatch.pl" <<-'END'
 		#!/usr/bin/perl
-		while (<STDIN>) { print "-:1: WARNING: a mistake\n" if /^\+mistake/; }
+		my $known = grep { $_ eq 'UNKNOWN_COMMIT_ID' } @ARGV;
+		while (<STDIN>) {
+			print "-:1: WARNING: a mistake\n" if /^\+mistake/;
+			print "-:1: WARNING: Unknown commit id\n" if /^Fixes:/ && !$known;
+		}
 	END
 	chmod +x "$tree/scripts/checkpatch.pl"
 	commit_all "$tree" 'the source'
