@@ -108,7 +108,9 @@ static void sim_function_timer(struct timer_list *timer)
  * @fn: zeroed memory
  * @config: what it is like; must stay valid
  *
- * Return: 0, or -EINVAL for a size that no BAR can have.
+ * Context: may sleep.
+ * Return: 0, -EINVAL for a size that no BAR can have, or -ENOMEM;
+ * sim_memory_free() is needed in any case.
  */
 int sim_function_init(struct sim_function *fn, const struct sim_config *config)
 {
@@ -135,7 +137,7 @@ int sim_function_init(struct sim_function *fn, const struct sim_config *config)
 	sim_add_af(fn);
 	sim_add_pm(fn);
 	memcpy(fn->reset_cfg, fn->cfg, sizeof(fn->cfg));
-	return 0;
+	return sim_memory_init(fn);
 }
 
 static unsigned int sim_power(const struct sim_function *fn)
@@ -144,30 +146,30 @@ static unsigned int sim_power(const struct sim_function *fn)
 }
 
 /**
- * sim_function_decodes() - does a BAR reach its memory
+ * sim_function_address() - at which address a function decodes a BAR
  * @fn: the function
  * @bar: the BAR
  *
- * Memory Space Enable is set, the BAR has the address that the PCI core has
- * given it, and the function is in D0: in D1, D2 and D3hot it answers nothing but
- * configuration accesses (PCI Bus Power Management Interface 1.2, 5.4).
+ * For that, Memory Space Enable is set and the function is in D0: in D1, D2 and
+ * D3hot it answers nothing but configuration accesses (PCI Bus Power Management
+ * Interface 1.2, 5.4).
  *
  * Context: @fn->lock is held.
- * Return: true if the memory is there at the address.
+ * Return: the address; 0, where no BAR can be, if the function decodes none.
  */
-bool sim_function_decodes(const struct sim_function *fn, unsigned int bar)
+u64 sim_function_address(const struct sim_function *fn, unsigned int bar)
 {
 	const u8 *reg = fn->cfg + PCI_BASE_ADDRESS_0 + 4 * bar;
-	u64 address = get_unaligned_le32(reg) & PCI_BASE_ADDRESS_MEM_MASK;
+	u64 address = get_unaligned_le32(reg) & (u32)PCI_BASE_ADDRESS_MEM_MASK;
 
 	lockdep_assert_held(&fn->lock);
 	if (*reg & PCI_BASE_ADDRESS_MEM_TYPE_64)
 		address |= (u64)get_unaligned_le32(reg + 4) << 32;
 	if (fn->gone || ktime_before(ktime_get(), fn->memory_at))
-		return false;
+		return 0;
 	if (!(fn->cfg[PCI_COMMAND] & PCI_COMMAND_MEMORY) || sim_power(fn))
-		return false;
-	return address == fn->bar[bar].address;
+		return 0;
+	return address;
 }
 
 /* The contents of the BARs stay, as if they were the memory of a board. */

@@ -35,12 +35,13 @@ DEFINE_DEBUGFS_ATTRIBUTE(sim_gone_fops, sim_gone_get, sim_gone_set, "%llu\n");
 
 /**
  * sim_knobs_add() - make the files of a function
- * @fn: the function, with its pdev
+ * @fn: the function
+ * @name: its address
  * @parent: the folder of all of them, which is removed with what is in it
  */
-void sim_knobs_add(struct sim_function *fn, struct dentry *parent)
+void sim_knobs_add(struct sim_function *fn, const char *name, struct dentry *parent)
 {
-	struct dentry *dir = debugfs_create_dir(pci_name(fn->pdev), parent);
+	struct dentry *dir = debugfs_create_dir(name, parent);
 
 	debugfs_create_u32("fail_where", 0600, dir, &fn->fail.where);
 	debugfs_create_u32("fail_write", 0600, dir, &fn->fail.write);

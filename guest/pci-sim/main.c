@@ -39,12 +39,6 @@
 #define SIM_NAME	"pci-sim"
 #define SIM_MAX		32	/* device numbers of a bus */
 
-static unsigned long long base, size;
-module_param(base, ullong, 0444);
-MODULE_PARM_DESC(base, "physical address of the memory for BARs");
-module_param(size, ullong, 0444);
-MODULE_PARM_DESC(size, "its size in bytes");
-
 static unsigned int devices = 1;
 module_param(devices, uint, 0444);
 MODULE_PARM_DESC(devices, "how many functions, each in a slot of its own (1)");
@@ -60,6 +54,10 @@ static struct sim_config config = {
 	.bar_size = { SZ_4K, 0, SZ_256K },
 };
 
+module_param_named(base, config.base, ullong, 0444);
+MODULE_PARM_DESC(base, "physical address of the memory for BARs");
+module_param_named(size, config.size, ullong, 0444);
+MODULE_PARM_DESC(size, "its size in bytes");
 module_param_named(vendor, config.vendor, ushort, 0444);
 MODULE_PARM_DESC(vendor, "Vendor ID (0x1af4)");
 module_param_named(device, config.device, ushort, 0444);
@@ -129,6 +127,7 @@ static struct pci_ops sim_ops = {
 /* Memory that the kernel does not use, but has a struct page for. */
 static int sim_claim_memory(void)
 {
+	u64 base = config.base, size = config.size;
 	int ret;
 
 	if (!size || !PAGE_ALIGNED(base | size) || base + size < base)
@@ -142,9 +141,20 @@ static int sim_claim_memory(void)
 	window.start = base;
 	window.end = base + size - 1;
 	ret = request_resource(&iomem_resource, &window);
-	if (ret)
+	if (ret) {
 		pr_err("%pR is somebody else's\n", &window);
+		return ret;
+	}
+	ret = sim_memory_map(&config);
+	if (ret)
+		release_resource(&window);
 	return ret;
+}
+
+static void sim_release_memory(void)
+{
+	sim_memory_unmap(&config);
+	release_resource(&window);
 }
 
 /* A reference to the root port is kept, and with it the bus number. */
@@ -172,6 +182,8 @@ err_put:
 
 static int sim_scan(void)
 {
+	int ret;
+
 	bridge = pci_alloc_host_bridge(0);
 	if (!bridge)
 		return -ENOMEM;
@@ -183,58 +195,48 @@ static int sim_scan(void)
 	bridge->sysdata = &sysdata;
 	/* VFIO insists on isolated interrupts, even of who has none. */
 	dev_set_msi_domain(&bridge->dev, dev_get_msi_domain(&root_port->dev));
-	return pci_host_probe(bridge);
+	ret = pci_host_probe(bridge);
+	if (ret)
+		pci_free_host_bridge(bridge);
+	return ret;
 }
 
-static void sim_remove(void)
+static void sim_add_knobs(void)
+{
+	char name[16];
+	unsigned int i;
+
+	knobs = debugfs_create_dir(SIM_NAME, NULL);
+	for (i = 0; i < devices; i++) {
+		snprintf(name, sizeof(name), "%04x:%02x:%02x.0",
+			 sysdata.domain & 0xffff, bridge->busnr & 0xff, i);
+		sim_knobs_add(&functions[i], name, knobs);
+	}
+}
+
+static void sim_free_functions(void)
 {
 	unsigned int i;
 
-	debugfs_remove_recursive(knobs);
-	pci_lock_rescan_remove();
-	pci_stop_root_bus(bridge->bus);
-	pci_remove_root_bus(bridge->bus);
-	pci_unlock_rescan_remove();
-	for (i = 0; i < devices; i++) {
-		timer_delete_sync(&functions[i].timer);
-		pci_dev_put(functions[i].pdev);
-		sim_memory_unmap(&functions[i]);
-	}
-}
-
-/* From here on the functions are there, and may have their BARs enabled. */
-static int sim_add_function(struct sim_function *fn)
-{
-	int ret;
-
-	fn->pdev = pci_get_slot(bridge->bus, PCI_DEVFN(fn - functions, 0));
-	if (!fn->pdev)
-		return -ENODEV;
-	ret = sim_memory_map(fn);
-	if (ret) {
-		pci_err(fn->pdev, "no memory for the BARs: %d\n", ret);
-		return ret;
-	}
-	sim_knobs_add(fn, knobs);
-	return 0;
+	for (i = 0; i < devices; i++)
+		sim_memory_free(&functions[i]);
+	kvfree(functions);
 }
 
 static int __init sim_init(void)
 {
 	unsigned int i;
-	int ret;
+	int ret = 0;
 
 	if (!devices || devices > SIM_MAX)
 		return -EINVAL;
 	functions = kvcalloc(devices, sizeof(*functions), GFP_KERNEL);
 	if (!functions)
 		return -ENOMEM;
-	for (i = 0; i < devices; i++) {
+	for (i = 0; i < devices && !ret; i++)
 		ret = sim_function_init(&functions[i], &config);
-		if (ret)
-			goto err_free;
-	}
-
+	if (ret)
+		goto err_free;
 	ret = sim_find_port();
 	if (ret)
 		goto err_free;
@@ -248,39 +250,38 @@ static int __init sim_init(void)
 	}
 	ret = sim_scan();
 	if (ret)
-		goto err_bridge;
-
-	knobs = debugfs_create_dir(SIM_NAME, NULL);
-	for (i = 0; i < devices; i++) {
-		ret = sim_add_function(&functions[i]);
-		if (ret)
-			goto err_remove;
-	}
+		goto err_parent;
+	sim_add_knobs();
 	return 0;
 
-err_remove:
-	sim_remove();
-err_bridge:
-	pci_free_host_bridge(bridge);
+err_parent:
 	root_device_unregister(parent);
 err_memory:
-	release_resource(&window);
+	sim_release_memory();
 err_port:
 	pci_dev_put(root_port);
 err_free:
-	kvfree(functions);
+	sim_free_functions();
 	return ret;
 }
 module_init(sim_init);
 
 static void __exit sim_exit(void)
 {
-	sim_remove();
+	unsigned int i;
+
+	debugfs_remove_recursive(knobs);
+	pci_lock_rescan_remove();
+	pci_stop_root_bus(bridge->bus);
+	pci_remove_root_bus(bridge->bus);
+	pci_unlock_rescan_remove();
 	pci_free_host_bridge(bridge);
 	root_device_unregister(parent);
-	release_resource(&window);
+	for (i = 0; i < devices; i++)
+		timer_delete_sync(&functions[i].timer);
+	sim_release_memory();
 	pci_dev_put(root_port);
-	kvfree(functions);
+	sim_free_functions();
 }
 module_exit(sim_exit);
 

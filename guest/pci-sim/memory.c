@@ -7,95 +7,88 @@
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
-#include <linux/cleanup.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
 #include "pci_sim.h"
 
-/*
+/**
+ * sim_memory_map() - let the module reach the memory for BARs
+ * @config: where it is
+ *
  * Not by ioremap(): on x86 that would reserve a memory type for the range, and it
  * is the VFIO driver that decides on it. Uncached, since one page is not to have
  * cached and uncached mappings.
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM; with sim_memory_unmap() it is undone.
  */
-static void *sim_map(u64 address, size_t size)
+int sim_memory_map(struct sim_config *config)
 {
-	unsigned int n = size / PAGE_SIZE, i;
+	unsigned int n = config->size / PAGE_SIZE, i;
 	struct page **pages;
-	void *mem;
 
 	pages = kvmalloc_array(n, sizeof(*pages), GFP_KERNEL);
 	if (!pages)
-		return NULL;
+		return -ENOMEM;
 	for (i = 0; i < n; i++)
-		pages[i] = pfn_to_page(PHYS_PFN(address) + i);
-	mem = vmap(pages, n, VM_MAP, pgprot_noncached(PAGE_KERNEL));
+		pages[i] = pfn_to_page(PHYS_PFN(config->base) + i);
+	config->mem = vmap(pages, n, VM_MAP, pgprot_noncached(PAGE_KERNEL));
 	kvfree(pages);
-	return mem;
-}
-
-static int sim_bar_map(struct sim_function *fn, unsigned int nr)
-{
-	size_t size = fn->config->bar_size[nr];
-	struct sim_bar *bar = &fn->bar[nr];
-
-	if (!size)
-		return 0;
-	if (!pci_resource_start(fn->pdev, nr))
-		return -ENOSPC;
-	bar->size = size;
-	bar->address = pci_resource_start(fn->pdev, nr);
-	bar->kept = vzalloc(size);
-	if (!bar->kept)
+	if (!config->mem)
 		return -ENOMEM;
-	bar->mem = sim_map(bar->address, size);
-	if (!bar->mem)
-		return -ENOMEM;
-	memset(bar->mem, 0xff, size);
-	return 0;
-}
-
-/**
- * sim_memory_map() - take the memory of the BARs where the PCI core has put it
- * @fn: the function, with its pdev; configuration accesses find no BAR yet
- *
- * The memory is all zeroes then.
- *
- * Context: may sleep.
- * Return: 0, -ENOSPC if a BAR has no place, or -ENOMEM; sim_memory_unmap() is
- * needed in any case.
- */
-int sim_memory_map(struct sim_function *fn)
-{
-	unsigned int i;
-	int ret;
-
-	for (i = 0; i < PCI_STD_NUM_BARS; i++) {
-		ret = sim_bar_map(fn, i);
-		if (ret)
-			return ret;
-	}
-	guard(raw_spinlock_irqsave)(&fn->lock);
-	fn->mapped = true;
-	sim_memory_update(fn);
+	memset(config->mem, 0xff, config->size);
 	return 0;
 }
 
 /**
  * sim_memory_unmap() - undo sim_memory_map()
+ * @config: where the memory is
+ *
+ * Context: may sleep; no function is left.
+ */
+void sim_memory_unmap(struct sim_config *config)
+{
+	vunmap(config->mem);
+}
+
+/**
+ * sim_memory_init() - prepare the BARs of a function; they hold zeroes
  * @fn: the function
  *
- * Context: may sleep; nobody else uses the function.
+ * Context: may sleep.
+ * Return: 0, or -ENOMEM; sim_memory_free() is needed in any case.
  */
-void sim_memory_unmap(struct sim_function *fn)
+int sim_memory_init(struct sim_function *fn)
 {
 	unsigned int i;
 
 	for (i = 0; i < PCI_STD_NUM_BARS; i++) {
-		vunmap(fn->bar[i].mem);
-		vfree(fn->bar[i].kept);
+		struct sim_bar *bar = &fn->bar[i];
+
+		bar->size = fn->config->bar_size[i];
+		if (!bar->size)
+			continue;
+		bar->kept = vzalloc(bar->size);
+		if (!bar->kept)
+			return -ENOMEM;
 	}
+	return 0;
+}
+
+/**
+ * sim_memory_free() - undo sim_memory_init()
+ * @fn: the function, which nobody uses any more
+ *
+ * Context: may sleep.
+ */
+void sim_memory_free(struct sim_function *fn)
+{
+	unsigned int i;
+
+	for (i = 0; i < PCI_STD_NUM_BARS; i++)
+		vfree(fn->bar[i].kept);
 }
 
 static void sim_show(struct sim_function *fn, struct sim_bar *bar)
@@ -115,6 +108,18 @@ static void sim_hide(struct sim_bar *bar)
 	memset(bar->mem, 0xff, bar->size);
 }
 
+/* Where a BAR is, NULL if nowhere, or where there is no memory. */
+static u64 *sim_place(const struct sim_function *fn, unsigned int nr)
+{
+	const struct sim_config *config = fn->config;
+	u64 address = sim_function_address(fn, nr);
+
+	if (address < config->base ||
+	    address - config->base > config->size - fn->bar[nr].size)
+		return NULL;
+	return config->mem + (address - config->base);
+}
+
 /**
  * sim_memory_update() - show the BARs that the function decodes, hide the others
  * @fn: the function
@@ -126,19 +131,19 @@ void sim_memory_update(struct sim_function *fn)
 	unsigned int i;
 
 	lockdep_assert_held(&fn->lock);
-	if (!fn->mapped)
-		return;
 	for (i = 0; i < PCI_STD_NUM_BARS; i++) {
 		struct sim_bar *bar = &fn->bar[i];
-		bool decodes;
+		u64 *place;
 
-		if (!bar->mem)
+		if (!bar->size)
 			continue;
-		decodes = sim_function_decodes(fn, i);
-		if (decodes && !bar->shown)
-			sim_show(fn, bar);
-		else if (!decodes && bar->shown)
+		place = sim_place(fn, i);
+		if (place == bar->mem)
+			continue;
+		if (bar->mem)
 			sim_hide(bar);
-		bar->shown = decodes;
+		bar->mem = place;
+		if (bar->mem)
+			sim_show(fn, bar);
 	}
 }

@@ -18,28 +18,30 @@
  * @device: Device ID
  * @no_soft_reset: D3hot keeps the configuration
  * @bar_size: size of each BAR in bytes, 0 where there is none
+ * @base: physical address of the memory for BARs
+ * @size: its size in bytes
+ * @mem: where the module reaches it
  */
 struct sim_config {
 	unsigned short vendor;
 	unsigned short device;
 	bool no_soft_reset;
 	unsigned long bar_size[PCI_STD_NUM_BARS];
+	unsigned long long base;
+	unsigned long long size;
+	void *mem;
 };
 
 /**
  * struct sim_bar - the memory of a BAR
- * @mem: where the module reaches it, NULL where there is no BAR
- * @kept: what is in it, while the function does not decode the BAR
+ * @mem: where it is, NULL while the function does not decode the BAR
+ * @kept: what is in it meanwhile
  * @size: in bytes
- * @address: what the BAR holds since the PCI core has placed it
- * @shown: the function decodes the BAR, so @mem has the contents
  */
 struct sim_bar {
 	u64 *mem;
 	u64 *kept;
 	size_t size;
-	u64 address;
-	bool shown;
 };
 
 /**
@@ -73,14 +75,12 @@ struct sim_delays {
 /**
  * struct sim_function - a PCI function in software
  * @config: what it is like
- * @pdev: the PCI core's view of it; a reference is held
  * @lock: protects all that follows but the knobs, and the contents of the BARs;
  *	configuration accesses come with interrupts off
  * @cfg: configuration space
  * @wmask: the bits of it that can be written
  * @reset_cfg: what it is after a reset
  * @bar: the BARs
- * @mapped: ... have their memory
  * @gone: nothing answers, as if the function had been pulled out
  * @config_at: when it answers configuration accesses again
  * @memory_at: when it decodes its BARs again
@@ -93,13 +93,11 @@ struct sim_delays {
  */
 struct sim_function {
 	const struct sim_config *config;
-	struct pci_dev *pdev;
 	raw_spinlock_t lock;	/* see above */
 	u8 cfg[PCI_CFG_SPACE_SIZE];
 	u8 wmask[PCI_CFG_SPACE_SIZE];
 	u8 reset_cfg[PCI_CFG_SPACE_SIZE];
 	struct sim_bar bar[PCI_STD_NUM_BARS];
-	bool mapped;
 	bool gone;
 	ktime_t config_at;
 	ktime_t memory_at;
@@ -116,14 +114,16 @@ int sim_function_init(struct sim_function *fn, const struct sim_config *config);
 int sim_function_access(struct sim_function *fn, int where, int size, bool write,
 			u32 *val);
 void sim_function_set_gone(struct sim_function *fn, bool gone);
-bool sim_function_decodes(const struct sim_function *fn, unsigned int bar);
+u64 sim_function_address(const struct sim_function *fn, unsigned int bar);
 
 /* memory.c */
-int sim_memory_map(struct sim_function *fn);
-void sim_memory_unmap(struct sim_function *fn);
+int sim_memory_map(struct sim_config *config);
+void sim_memory_unmap(struct sim_config *config);
+int sim_memory_init(struct sim_function *fn);
+void sim_memory_free(struct sim_function *fn);
 void sim_memory_update(struct sim_function *fn);
 
 /* knobs.c */
-void sim_knobs_add(struct sim_function *fn, struct dentry *parent);
+void sim_knobs_add(struct sim_function *fn, const char *name, struct dentry *parent);
 
 #endif /* PCI_SIM_H */
