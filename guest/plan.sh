@@ -12,7 +12,8 @@
 #	plan_modules KERNEL [VARIANT...]  ... put into the plan
 #	new_device MODEL[,PROPERTIES] [PORT] [MORE]  a device and its root port; PORT and
 #				MORE are further properties, ",a=b". pci-sim is not QEMU's but
-#				the kit's (guest/pci-sim/), and its properties are parameters
+#				the kit's (guest/pci-sim/), and its properties are parameters,
+#				with ":" for a comma
 #	new_port [PROPERTIES]	a root port, its PCI address in $addr
 #	add_device MODEL[,PROPERTIES] ADDRESS [,MORE]
 #	plan LINE		what the guest is to do, in the words of guest/init
@@ -136,6 +137,7 @@ new_device() {
 		sims=$((sims + 1))
 		sim_parameters=${1#pci-sim}
 		sim_parameters=${sim_parameters//,/ }
+		sim_parameters=${sim_parameters//:/,}
 		return
 	fi
 	new_port "${2:-}"

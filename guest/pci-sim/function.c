@@ -192,7 +192,7 @@ static void sim_delay(struct sim_function *fn, const struct sim_delays *delays)
 		  jiffies + msecs_to_jiffies(max(config_ms, memory_ms)) + 1);
 }
 
-/* PCI Bus Power Management Interface 1.2, 5.4: from D3hot only to D0. */
+/* PCI Bus Power Management Interface 1.2, 5.6: from D3hot only to D0. */
 static void sim_power_effects(struct sim_function *fn, unsigned int was)
 {
 	u8 *pmcsr = fn->cfg + SIM_PM + PCI_PM_CTRL;
@@ -243,9 +243,9 @@ static bool sim_fails(struct sim_fail *fail, int where, int size, bool write)
  * @write: false for a read
  * @val: what to write, or where what was read goes; all-ones before a read
  *
- * Who does not answer leaves all-ones in @val, and ignores writes: so does a
- * function that is gone, and one that is not ready (PCI Express Base 6.0, 2.3.1:
- * the host makes all-ones of a completion without success).
+ * Where nobody answers, the host reads all-ones (PCI Local Bus 3.0, 6.1) and
+ * writes are lost. That is so of a function that is gone, and of one that is not
+ * ready.
  *
  * Context: any, also with interrupts off.
  * Return: PCIBIOS_SUCCESSFUL, or PCIBIOS_SET_FAILED if the knobs say so.
