@@ -11,7 +11,9 @@
 #	built_modules KERNEL [VARIANT...]  those of the kit's variants, a path a line
 #	plan_modules KERNEL [VARIANT...]  ... put into the plan
 #	new_device MODEL[,PROPERTIES] [PORT] [MORE]  a device and its root port; PORT and
-#				MORE are further properties, ",a=b"
+#				MORE are further properties, ",a=b". pci-sim is not QEMU's but
+#				the kit's (guest/pci-sim/), and its properties are parameters,
+#				with ":" for a comma
 #	new_port [PROPERTIES]	a root port, its PCI address in $addr
 #	add_device MODEL[,PROPERTIES] ADDRESS [,MORE]
 #	plan LINE		what the guest is to do, in the words of guest/init
@@ -27,6 +29,7 @@ qemu_version() { qemu-system-x86_64 --version | sed -n '1s/.*version \([0-9.]*\)
 
 check_device() {
 	local hint=
+	[ "$1" != pci-sim ] || return 0
 	[ -n "${known_devices:-}" ] || known_devices=$(qemu-system-x86_64 -device help 2>/dev/null)
 	grep -q "name \"$1\"\|alias \"$1\"" <<<"$known_devices" && return
 	[ "$1" != igb ] || hint=': 8.0 or later is needed (Debian 12: the one of bookworm-backports)'
@@ -46,7 +49,7 @@ guest_build() {
 }
 
 plan_begin() {
-	plan_dir=$1/plan qemu=() variants=() port=0 objects=0
+	plan_dir=$1/plan qemu=() variants=() port=0 objects=0 sims=0 sim_parameters=''
 	rm -rf "$1"
 	mkdir -p "$plan_dir"
 	: >"$plan_dir/aliases"
@@ -55,7 +58,33 @@ plan_begin() {
 
 plan() { printf '%s\n' "$*" >>"$plan_dir/plan"; }
 
-plan_end() { printf '%s\n' "${qemu[@]}" >"${plan_dir%/plan}/qemu"; }
+plan_end() {
+	printf '%s\n' "${qemu[@]}" >"${plan_dir%/plan}/qemu"
+	[ "$sims" -eq 0 ] || plan_sims
+}
+
+# plan_sims: the module that makes the devices pci-sim comes first in the plan. Their
+# memory is none of the kernel's; not at the end of it, where QEMU puts the initramfs.
+plan_sims() {
+	[ -n "${sim_ko:-}" ] || build_sim
+	cp "$sim_ko" "$plan_dir/"
+	mv "$plan_dir/plan" "$plan_dir/rest"
+	plan "load pci-sim.ko port=0000:00:$sim_port base=0x20000000 size=0x400000 devices=$sims$sim_parameters"
+	cat "$plan_dir/rest" >>"$plan_dir/plan"
+	rm "$plan_dir/rest"
+	echo memmap=4M%512M-1 >"$plan_dir/append"
+}
+
+# build_sim: the module, for $kernel.
+build_sim() {
+	local work key
+	work=$BUILD/selftests-modules/$(basename "$kernel")/pci-sim
+	sim_ko=$work/pci-sim.ko
+	key=$(cd "$KIT_ROOT/guest" && sha256sum pci-sim/* "$kernel/.kit-built" | sha)
+	[ ! -f "$sim_ko" ] || ! unchanged "$work.key" "$key" "the module of pci-sim" || return 0
+	build_folder "$kernel" "$KIT_ROOT/guest/pci-sim" "$work"
+	mark_done "$work.key" "$key"
+}
 
 plan_module() {
 	local name
@@ -98,6 +127,19 @@ new_port() {
 }
 
 new_device() {
+	if [ "${1%%,*}" = pci-sim ]; then
+		# A root port without a device lends them a bus number, and the IOMMU.
+		if [ "$sims" -eq 0 ]; then
+			new_port ,bus-reserve=1
+			sim_port=$addr
+		fi
+		addr=$(printf '%02x' "$sims")
+		sims=$((sims + 1))
+		sim_parameters=${1#pci-sim}
+		sim_parameters=${sim_parameters//,/ }
+		sim_parameters=${sim_parameters//:/,}
+		return
+	fi
 	new_port "${2:-}"
 	add_device "$1" 0.0 "${3:-}"
 }

@@ -77,7 +77,6 @@ class Word:
     """A path or a check of the vocabulary."""
     name: str
     title: str
-    no_device: str = ""     # why no emulated device can do it
     named_only: bool = False    # a path that runs only when it is asked for by name
 
 

@@ -135,17 +135,15 @@ class Verdict:
             able = [c for c in found if c.status != "skip"]
             wrong = any(findings(c) for c in able)
             marks.append(Mark("FAIL" if wrong else "ok" if able else "-", found))
-        return Row(path, marks, [self.note(text) for text in self.reasons(path, marks)])
+        return Row(path, marks, [self.note(text) for text in self.reasons(marks)])
 
     def note(self, text: str) -> int:
         if text not in self.notes:
             self.notes.append(text)
         return self.notes.index(text)
 
-    def reasons(self, path: Word, marks: list[Mark]) -> list[str]:
+    def reasons(self, marks: list[Mark]) -> list[str]:
         """Why cells of a row are empty, each reason once."""
-        if path.no_device and not self.options.host and all(m.status == "-" for m in marks):
-            return [path.no_device]
         everything = [c for m in marks for c in m.cells]
         out = [f"not {where(some, everything)}: {why}" for why, some in
                group((c.why, c) for c in everything if c.status == "skip").items()]
@@ -177,7 +175,7 @@ class Verdict:
         if self.options.all_paths and "vfio-pci" in self.drivers:
             for row in self.rows:
                 mark = row.marks[self.drivers.index("vfio-pci")]
-                if mark.status == "-" and not row.path.no_device and not row.path.named_only:
+                if mark.status == "-" and not row.path.named_only:
                     self.whole("vfio-pci", f"{row.path.title} was tried on no device")
 
     def judge_run(self) -> None:

@@ -7,8 +7,7 @@
  *
  * vocabulary	the first line: every path and every check, in the order in
  *		which they are shown
- *	paths	  [{name, title, no_device, order, leave_order, named_only}]
- *		  no_device: why no emulated device can do it, or "";
+ *	paths	  [{name, title, order, leave_order, named_only}]
  *		  orders as order.h has them, "" where there is none
  *	checks	  [{name, title}]
  *
@@ -150,10 +149,9 @@ void results_vocabulary(void)
 	for (i = 0; i < kit_nr_paths; i++) {
 		const struct kit_path *path = &kit_paths[i];
 
-		fprintf(f, "%s{\"name\":\"%s\",\"title\":\"%s\",\"no_device\":", i ? "," : "",
-			path->name, path->title);
-		json_string(f, path->no_device ?: "");
-		fprintf(f, ",\"order\":\"%s\",\"leave_order\":\"%s\",\"named_only\":%s}",
+		fprintf(f, "%s{\"name\":\"%s\",\"title\":\"%s\",", i ? "," : "", path->name,
+			path->title);
+		fprintf(f, "\"order\":\"%s\",\"leave_order\":\"%s\",\"named_only\":%s}",
 			path->order ?: "", path->leave_order ?: "",
 			path->named_only ? "true" : "false");
 	}

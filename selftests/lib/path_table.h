@@ -43,7 +43,6 @@ KIT_PATH(flr, "FLR (PCI Express capability)",
 	 .cannot = no_flr, .enter = flr, .waits = true, .order = "zap revoke reset unrevoke")
 
 KIT_CELL(af_flr, "FLR (AF capability)",
-	 .no_device = "no device that QEMU emulates has an AF capability; KUnit covers this path",
 	 .cannot = no_af_flr, .enter = af_flr, .waits = true, .order = "zap revoke reset unrevoke")
 
 KIT_PATH(device_reset, "VFIO_DEVICE_RESET",

@@ -40,9 +40,6 @@ struct kit_path {
 	/* A KIT_PATH: kit_enter() and kit_leave() do it with any one device. */
 	bool one_device;
 
-	/* Why no device that QEMU emulates can do it; NULL if one can. */
-	const char *no_device;
-
 	/*
 	 * What the set cannot do, in set->why, or NULL. A path of several
 	 * devices opens the others here: whether they can be opened decides.
