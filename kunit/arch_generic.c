@@ -62,3 +62,19 @@ int vpk_arch_eventfd(void)
 {
 	return -EOPNOTSUPP;
 }
+
+/**
+ * vpk_arch_mremap() - the system call mremap(), to move
+ * @addr: what is moved
+ * @len: its length
+ * @flags: MREMAP_*
+ * @new_addr: where it goes
+ *
+ * Context: a thread with an address space.
+ * Return: -EOPNOTSUPP, as vpk_arch_eventfd().
+ */
+long vpk_arch_mremap(unsigned long addr, unsigned long len, unsigned long flags,
+		     unsigned long new_addr)
+{
+	return -EOPNOTSUPP;
+}

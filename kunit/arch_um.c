@@ -218,3 +218,19 @@ int vpk_arch_eventfd(void)
 {
 	return sys_eventfd2(0, O_CLOEXEC);
 }
+
+/**
+ * vpk_arch_mremap() - the system call mremap(), to move
+ * @addr: what is moved
+ * @len: its length
+ * @flags: MREMAP_*
+ * @new_addr: where it goes
+ *
+ * Context: a thread with an address space.
+ * Return: the new address or -errno.
+ */
+long vpk_arch_mremap(unsigned long addr, unsigned long len, unsigned long flags,
+		     unsigned long new_addr)
+{
+	return sys_mremap(addr, len, len, flags, new_addr);
+}

@@ -67,3 +67,23 @@ int vpk_arch_eventfd(void)
 
 	return sys_call_table[__NR_eventfd2](&regs);
 }
+
+/**
+ * vpk_arch_mremap() - the system call mremap(), to move
+ * @addr: what is moved
+ * @len: its length
+ * @flags: MREMAP_*
+ * @new_addr: where it goes
+ *
+ * Context: a thread with an address space.
+ * Return: the new address or -errno.
+ */
+long vpk_arch_mremap(unsigned long addr, unsigned long len, unsigned long flags,
+		     unsigned long new_addr)
+{
+	const struct pt_regs regs = {
+		.di = addr, .si = len, .dx = len, .r10 = flags, .r8 = new_addr,
+	};
+
+	return sys_call_table[__NR_mremap](&regs);
+}

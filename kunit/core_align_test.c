@@ -4,6 +4,8 @@
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
+#include <linux/anon_inodes.h>
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
@@ -324,10 +326,13 @@ static void align_hint_taken(struct kunit *test)
 
 #define VPK_MOVED	(5 * PAGE_SIZE)
 
+static unsigned int vpk_moved_asked;
+
 static int vpk_moved_phys(struct vfio_pci_core_device *vdev,
 			  unsigned int region_index, u64 offset, u64 len,
 			  u64 *phys)
 {
+	vpk_moved_asked++;
 	if (region_index != 2)
 		return vfio_pci_core_get_mmap_phys(vdev, region_index, offset,
 						   len, phys);
@@ -358,6 +363,221 @@ static void align_by_driver(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, area, plain);
 }
 
+/* What the core itself answers, also on a machine that never asks it. */
+static unsigned long vpk_core_area(struct vpk_function *fn, unsigned int bar,
+				   unsigned long addr, unsigned long len,
+				   unsigned long flags)
+{
+	unsigned long area;
+
+	mmap_write_lock(current->mm);
+	area = vfio_pci_core_get_unmapped_area(&fn->vdev->vdev, fn->device, addr,
+					       len,
+					       VFIO_PCI_INDEX_TO_OFFSET(bar) >>
+					       PAGE_SHIFT, flags | MAP_SHARED);
+	mmap_write_unlock(current->mm);
+	return area;
+}
+
+/* The driver is asked where its memory is, if it can tell. */
+static void align_asks_driver(struct kunit *test)
+{
+	static const struct vfio_pci_device_ops nothing = {};
+	struct vpk_function *fn = vpk_align_device(test, &vpk_moved_ops);
+
+	vpk_moved_asked = 0;
+	KUNIT_EXPECT_FALSE(test, IS_ERR_VALUE(vpk_core_area(fn, 2, 0, SZ_4M, 0)));
+	KUNIT_EXPECT_EQ(test, vpk_moved_asked, 1);
+	fn->vdev->pci_ops = &nothing;
+	KUNIT_EXPECT_FALSE(test, IS_ERR_VALUE(vpk_core_area(fn, 2, 0, SZ_4M, 0)));
+	fn->vdev->pci_ops = NULL;
+	KUNIT_EXPECT_FALSE(test, IS_ERR_VALUE(vpk_core_area(fn, 2, 0, SZ_4M, 0)));
+	KUNIT_EXPECT_EQ(test, vpk_moved_asked, 1);
+}
+
+/* A hint is taken if the place is free; what is mapped there is never hit. */
+static void align_hint(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_align_device(test, NULL);
+	struct vpk_map *map = vpk_map(test, fn, 2, 0, SZ_4M);
+	unsigned long area, hint = map->addr + PAGE_SIZE;
+
+	KUNIT_EXPECT_EQ(test, vpk_core_area(fn, 2, VPK_ODD_VA, SZ_4M, 0),
+			VPK_ODD_VA);
+	KUNIT_EXPECT_EQ(test, vpk_core_area(fn, 2, hint, SZ_4M, MAP_FIXED), hint);
+	area = vpk_core_area(fn, 2, hint, SZ_4M, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(area));
+	KUNIT_EXPECT_TRUE_MSG(test, area + SZ_4M <= map->addr ||
+			      area >= map->addr + map->len,
+			      "%#lx is in use from %#lx on", area, map->addr);
+}
+
+/* What is no BAR of the device has no place in memory. */
+static void align_bars_only(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_align_device(test, NULL);
+	unsigned int index;
+	u64 phys;
+
+	for (index = 0; index < 64; index++) {
+		int ret = vfio_pci_core_get_mmap_phys(fn->vdev, index, PAGE_SIZE,
+						      PAGE_SIZE, &phys);
+		bool bar = index == 0 || index == 2;
+
+		KUNIT_EXPECT_EQ_MSG(test, ret, bar ? 0 : -EINVAL, "region %u",
+				    index);
+		if (bar)
+			KUNIT_EXPECT_EQ(test, PHYS_PFN(phys),
+					vpk_bar_pfn(fn, index, PAGE_SIZE));
+	}
+}
+
+/**
+ * struct vpk_stubborn - what the get_unmapped_area() of a file answers
+ * @off: how far from where it was told
+ * @error: or this instead
+ */
+static struct vpk_stubborn {
+	unsigned long off;
+	long error;
+} vpk_stubborn;
+
+static unsigned long vpk_stubborn_area(struct file *file, unsigned long addr,
+				       unsigned long len, unsigned long pgoff,
+				       unsigned long flags)
+{
+	if (vpk_stubborn.error)
+		return vpk_stubborn.error;
+	if (vpk_stubborn.off)
+		return addr + vpk_stubborn.off;
+	return mm_get_unmapped_area(file, addr, len, pgoff, flags);
+}
+
+static const struct vm_operations_struct vpk_stubborn_vm_ops = {};
+
+static int vpk_stubborn_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	vma->vm_ops = &vpk_stubborn_vm_ops;
+	return 0;
+}
+
+static const struct file_operations vpk_stubborn_fops = {
+	.mmap = vpk_stubborn_mmap,
+	.get_unmapped_area = vpk_stubborn_area,
+};
+
+/**
+ * struct vpk_pair - two VMAs of a page each, side by side
+ * @old: where they are
+ * @new: where they are to go; there, and behind that, nothing is mapped
+ */
+struct vpk_pair {
+	unsigned long old;
+	unsigned long new;
+};
+
+#define VPK_PAIR	(2 * PAGE_SIZE)
+
+static void vpk_pair_map(struct kunit *test, struct vpk_pair *pair,
+			 struct file *file, u64 first, u64 second)
+{
+	unsigned long addr;
+
+	/* A page stays between the two places. */
+	pair->old = vm_mmap(NULL, 0, 3 * VPK_PAIR + PAGE_SIZE, PROT_NONE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(pair->old));
+	pair->new = pair->old + VPK_PAIR + PAGE_SIZE;
+	KUNIT_ASSERT_EQ(test, vm_munmap(pair->new, 2 * VPK_PAIR), 0);
+	addr = vm_mmap(file, pair->old, PAGE_SIZE, PROT_READ,
+		       MAP_SHARED | MAP_FIXED, first);
+	KUNIT_ASSERT_EQ(test, addr, pair->old);
+	addr = vm_mmap(file, pair->old + PAGE_SIZE, PAGE_SIZE, PROT_READ,
+		       MAP_SHARED | MAP_FIXED, second);
+	KUNIT_ASSERT_EQ(test, addr, pair->old + PAGE_SIZE);
+}
+
+static long vpk_pair_move(struct kunit *test, struct vpk_pair *pair,
+			  unsigned long len)
+{
+	long ret = vpk_arch_mremap(pair->old, len,
+				   MREMAP_MAYMOVE | MREMAP_FIXED, pair->new);
+
+	if (ret == -EOPNOTSUPP)
+		kunit_skip(test, "this architecture's system calls are not known here");
+	return ret;
+}
+
+/* Whose file is mapped there; NULL if there is no VMA, or none with a file. */
+static struct file *vpk_file_at(unsigned long addr)
+{
+	struct vm_area_struct *vma;
+	struct file *file = NULL;
+
+	mmap_read_lock(current->mm);
+	vma = vma_lookup(current->mm, addr);
+	if (vma)
+		file = vma->vm_file;
+	mmap_read_unlock(current->mm);
+	return file;
+}
+
+/* C10: mappings of BARs that lie side by side are moved by one mremap(). */
+static void align_mremap(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_align_device(test, NULL);
+	struct vpk_map map = { .fn = fn, .len = VPK_PAIR };
+	struct vpk_pair pair;
+	unsigned long pfn;
+
+	vpk_pair_map(test, &pair, fn->device,
+		     VFIO_PCI_INDEX_TO_OFFSET(2) + PAGE_SIZE,
+		     VFIO_PCI_INDEX_TO_OFFSET(0));
+	KUNIT_ASSERT_EQ(test, vpk_pair_move(test, &pair, VPK_PAIR), pair.new);
+	map.addr = pair.new;
+	KUNIT_EXPECT_EQ(test, vpk_touch_read(&map, 0), 0);
+	KUNIT_ASSERT_EQ(test, vpk_pfn(&map, 0, &pfn, NULL), 0);
+	KUNIT_EXPECT_EQ(test, pfn, vpk_bar_pfn(fn, 2, PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, vpk_touch_read(&map, PAGE_SIZE), 0);
+	KUNIT_ASSERT_EQ(test, vpk_pfn(&map, PAGE_SIZE, &pfn, NULL), 0);
+	KUNIT_EXPECT_EQ(test, pfn, vpk_bar_pfn(fn, 0, 0));
+	KUNIT_EXPECT_NULL(test, vpk_file_at(pair.old));
+	KUNIT_EXPECT_NULL(test, vpk_file_at(pair.old + PAGE_SIZE));
+}
+
+/* C10: a file that does not obey MREMAP_FIXED is moved alone, as ever. */
+static void align_mremap_stubborn(struct kunit *test)
+{
+	struct vpk_pair pair;
+	struct file *file;
+
+	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
+	file = anon_inode_getfile("vpk", &vpk_stubborn_fops, NULL, O_RDWR);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, file);
+	vpk_stubborn = (struct vpk_stubborn){};
+	vpk_pair_map(test, &pair, file, 0, SZ_1M);
+	fput(file);
+
+	vpk_stubborn.off = PAGE_SIZE;
+	KUNIT_EXPECT_EQ(test, vpk_pair_move(test, &pair, VPK_PAIR), -EFAULT);
+	KUNIT_EXPECT_PTR_EQ(test, vpk_file_at(pair.old), file);
+	KUNIT_EXPECT_PTR_EQ(test, vpk_file_at(pair.old + PAGE_SIZE), file);
+	KUNIT_EXPECT_NULL(test, vpk_file_at(pair.new));
+	vpk_stubborn.error = -ENOSPC;
+	KUNIT_EXPECT_EQ(test, vpk_pair_move(test, &pair, VPK_PAIR), -EFAULT);
+	KUNIT_EXPECT_EQ(test, vpk_pair_move(test, &pair, PAGE_SIZE), -ENOSPC);
+	vpk_stubborn.error = 0;
+	KUNIT_EXPECT_EQ(test, vpk_pair_move(test, &pair, PAGE_SIZE),
+			pair.new + PAGE_SIZE);
+	KUNIT_EXPECT_PTR_EQ(test, vpk_file_at(pair.new + PAGE_SIZE), file);
+	KUNIT_EXPECT_NULL(test, vpk_file_at(pair.new + 2 * PAGE_SIZE));
+	KUNIT_EXPECT_NULL(test, vpk_file_at(pair.old));
+	pair.old += PAGE_SIZE;
+	vpk_stubborn.off = 0;
+	KUNIT_EXPECT_EQ(test, vpk_pair_move(test, &pair, PAGE_SIZE), pair.new);
+	KUNIT_EXPECT_PTR_EQ(test, vpk_file_at(pair.new), file);
+}
+
 /* A page behind the last range has no PFN, whatever lies behind the array. */
 static void align_behind_ranges(struct kunit *test)
 {
@@ -384,6 +604,11 @@ static struct kunit_case vpk_align_cases[] = {
 	KUNIT_CASE_PARAM(align_leaves_alone, vpk_plain_gen_params),
 	KUNIT_CASE(align_hint_taken),
 	KUNIT_CASE(align_by_driver),
+	KUNIT_CASE(align_asks_driver),
+	KUNIT_CASE(align_hint),
+	KUNIT_CASE(align_bars_only),
+	KUNIT_CASE(align_mremap),
+	KUNIT_CASE(align_mremap_stubborn),
 	{}
 };
 

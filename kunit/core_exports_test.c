@@ -317,6 +317,29 @@ static void export_other_memory(struct kunit *test)
 						  PROT_READ, MAP_SHARED), 0);
 }
 
+/* C10: a BAR that somebody else has reserved is not the user's to give away. */
+static void export_busy_bar(struct kunit *test)
+{
+	const struct vfio_region_dma_range range = { 0, PAGE_SIZE };
+	struct vpk_function *fn;
+	struct dma_buf *dmabuf;
+	struct vpk_host *host;
+
+	vpk_need_importers(test);
+	host = vpk_host_create(test);
+	fn = vpk_function_add(test, host, &vpk_full);
+	vpk_host_probe(test, host);
+	KUNIT_ASSERT_EQ(test, pci_request_region(fn->pdev, 0, "test"), 0);
+	vpk_bind(test, fn, VPK_DRIVER);
+	vpk_open(test, fn);
+	dmabuf = vpk_try_export(fn, 0, &range, 1);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(dmabuf), -ENODEV);
+	vpk_export(test, fn, 2, 0, PAGE_SIZE);
+	vpk_close(fn);
+	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
+	pci_release_region(fn->pdev, 0);
+}
+
 /*
  * A mapping does not keep the device open. It is dead once the device has
  * closed, and stays so when that is open again, and without its driver.
@@ -832,6 +855,7 @@ static struct kunit_case vpk_exports_cases[] = {
 	KUNIT_CASE(export_passed_on),
 	KUNIT_CASE(export_region_without_mmap),
 	KUNIT_CASE(export_other_memory),
+	KUNIT_CASE(export_busy_bar),
 	KUNIT_CASE(export_close),
 	KUNIT_CASE(export_o_path),
 	KUNIT_CASE_PARAM(export_fault_waits, vpk_waiting_gen_params),

@@ -313,6 +313,35 @@ static void c2_user_copy(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
 }
 
+static long vpk_retry_close(void *data)
+{
+	struct vpk_function *fn = data;
+
+	vpk_close(fn);
+	return vpk_wait_open_count(fn, 0) ? 0 : -ETIMEDOUT;
+}
+
+/* C3: who closes does not drop the DMABUFs that a reset walks just then. */
+static void close_waits_for_reset(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	struct vpk_lock_holder *holder;
+	struct vpk_worker *worker;
+
+	vpk_unmap(vpk_map(test, fn, 0, 0, PAGE_SIZE));
+	KUNIT_ASSERT_NOT_NULL(test, fn->vdev->mmap_bufs);
+	worker = vpk_worker_start(test, fn->host, vpk_retry_close, fn);
+	holder = vpk_hold_memory_lock(test, fn, true);
+	vpk_worker_go(worker);
+	msleep(50);
+	KUNIT_EXPECT_FALSE(test, vpk_worker_done(worker));
+	KUNIT_EXPECT_NOT_NULL_MSG(test, fn->vdev->mmap_bufs,
+				  "dropped while somebody holds memory_lock");
+	vpk_drop_memory_lock(holder);
+	KUNIT_EXPECT_EQ(test, vpk_worker_wait(worker), 0);
+	KUNIT_EXPECT_NULL(test, fn->vdev->mmap_bufs);
+}
+
 static struct kunit_case vpk_retry_cases[] = {
 	KUNIT_CASE_PARAM(c2_lock_is_free, vpk_retry_gen_params),
 	KUNIT_CASE(c2_as_often_as_it_takes),
@@ -323,6 +352,7 @@ static struct kunit_case vpk_retry_cases[] = {
 	KUNIT_CASE_PARAM(c2_device_pinned, vpk_retry_gen_params),
 	KUNIT_CASE(c2_vma_lock),
 	KUNIT_CASE_PARAM(c2_user_copy, vpk_retry_gen_params),
+	KUNIT_CASE(close_waits_for_reset),
 	{}
 };
 

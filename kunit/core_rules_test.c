@@ -635,6 +635,44 @@ static void c7_without_p2pdma(struct kunit *test)
 					  &dma_buf, sizeof(dma_buf)), -ENOTTY);
 }
 
+/*
+ * C10: a BAR that is smaller than a page, and has one to itself, can be mapped:
+ * as a page, and no more than that.
+ */
+static void c10_small_bar(struct kunit *test)
+{
+	const struct vpk_function_config small = {
+		.bar_size = { SZ_1K }, .pm = true, .no_soft_reset = true,
+	};
+	struct vpk_function *fn = vpk_device(test, &small, VPK_DRIVER);
+	struct vfio_region_info info;
+	struct vpk_map *map;
+	unsigned long pfn;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		KUNIT_ASSERT_EQ(test, vpk_region_info(fn, 0, &info), 0);
+		KUNIT_EXPECT_EQ(test, info.size, SZ_1K);
+		KUNIT_EXPECT_TRUE(test, info.flags & VFIO_REGION_INFO_FLAG_MMAP);
+		map = vpk_map(test, fn, 0, 0, PAGE_SIZE);
+		KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
+		KUNIT_ASSERT_EQ(test, vpk_pfn(map, 0, &pfn, NULL), 0);
+		KUNIT_EXPECT_EQ(test, pfn, vpk_bar_pfn(fn, 0, 0));
+		KUNIT_EXPECT_EQ(test, vpk_try_mmap(test, fn, 0, 2 * PAGE_SIZE,
+						   PROT_READ, MAP_SHARED),
+				-EINVAL);
+		KUNIT_EXPECT_EQ(test, vpk_memory(fn, false), 0);
+		KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
+		KUNIT_EXPECT_EQ(test, vpk_memory(fn, true), 0);
+		KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
+		vpk_unmap(map);
+		/* And once more, after close and open. */
+		vpk_close(fn);
+		KUNIT_ASSERT_TRUE(test, vpk_wait_open_count(fn, 0));
+		vpk_open(test, fn);
+	}
+}
+
 static struct kunit_case vpk_rules_cases[] = {
 	KUNIT_CASE(c1_dmabuf_backed),
 	KUNIT_CASE(c1_every_bar_and_offset),
@@ -655,6 +693,7 @@ static struct kunit_case vpk_rules_cases[] = {
 	KUNIT_CASE(finding_late_flag),
 	KUNIT_CASE(c7_without_p2pdma),
 	KUNIT_CASE(c9_zap_counts),
+	KUNIT_CASE(c10_small_bar),
 	{}
 };
 

@@ -34,22 +34,6 @@ static const struct vpk_function_config vpk_wc_config = {
 	.exp_flr = true,
 };
 
-/**
- * struct vpk_wc - a range that is declared
- * @name: of the case
- * @bar: the BAR
- * @offset: where in it
- * @len: how long
- * @ret: what is to become of it
- */
-struct vpk_wc {
-	const char *name;
-	unsigned int bar;
-	u64 offset;
-	u64 len;
-	int ret;
-};
-
 /* The window from 1 MiB to 3 MiB + 64 KiB is not aligned to huge pages. */
 #define WINDOW		SZ_1M
 #define WINDOW_END	(SZ_2M + SZ_1M + SZ_64K)
@@ -73,54 +57,12 @@ static void vpk_wc_need(struct kunit *test)
 		kunit_skip(test, "this architecture has no write-combining");
 }
 
-/* What the hook before registration does. */
-struct vpk_wc_hook {
-	struct kunit *test;
-	const struct vpk_wc *ranges;
-};
-
-static void vpk_wc_declare(struct vfio_pci_core_device *vdev, void *data)
-{
-	struct vpk_wc_hook *hook = data;
-	const struct vpk_wc *wc;
-
-	for (wc = hook->ranges; wc->name; wc++)
-		KUNIT_EXPECT_EQ_MSG(hook->test,
-				    vfio_pci_core_declare_wc(vdev, wc->bar,
-							     wc->offset,
-							     wc->len),
-				    wc->ret, "%s", wc->name);
-}
-
-static struct vpk_function *
-vpk_wc_function(struct kunit *test, const struct vpk_wc *ranges,
-		const struct vfio_device_ops *ops, bool af_flr)
-{
-	struct vpk_function_config config = vpk_wc_config;
-	struct vpk_host *host = vpk_host_create(test);
-	struct vpk_wc_hook *hook;
-	struct vpk_function *fn;
-
-	hook = kunit_kzalloc(test, sizeof(*hook), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, hook);
-	hook->test = test;
-	hook->ranges = ranges;
-	config.af_flr = af_flr;
-	config.exp_flr = !af_flr;
-	fn = vpk_function_add(test, host, &config);
-	fn->driver.ops = ops;
-	fn->driver.before_register = vpk_wc_declare;
-	fn->driver.data = hook;
-	vpk_host_probe(test, host);
-	vpk_bind(test, fn, VPK_DRIVER);
-	return fn;
-}
-
 static struct vpk_function *vpk_wc_device(struct kunit *test,
 					  const struct vpk_wc *ranges,
 					  const struct vfio_device_ops *ops)
 {
-	struct vpk_function *fn = vpk_wc_function(test, ranges, ops, false);
+	struct vpk_function *fn = vpk_wc_function(test, &vpk_wc_config, ranges,
+						  ops);
 
 	vpk_open(test, fn);
 	return fn;
@@ -151,15 +93,6 @@ static struct vpk_map *vpk_wc_map(struct kunit *test, struct vpk_function *fn,
 	return map;
 }
 
-/* Fault at @off and look at the entry. */
-static void vpk_wc_expect(struct kunit *test, struct vpk_map *map,
-			  unsigned long off, int memattr, unsigned long *size)
-{
-	KUNIT_EXPECT_EQ_MSG(test, vpk_touch(map, off), 0, "offset %#lx", off);
-	KUNIT_EXPECT_EQ_MSG(test, vpk_memattr(map, off, size), memattr,
-			    "offset %#lx", off);
-}
-
 /* Both sides of each border, and one page inside of each piece. */
 static const u64 vpk_wc_spots[] = {
 	0, WINDOW - SZ_64K, WINDOW, SZ_2M, WINDOW_END - SZ_64K, WINDOW_END,
@@ -171,11 +104,14 @@ static void vpk_wc_expect_all(struct kunit *test, struct vpk_map *map)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(vpk_wc_spots); i++)
-		vpk_wc_expect(test, map, vpk_wc_spots[i],
-			      vpk_wc_expected(vpk_wc_spots[i]), NULL);
+		vpk_expect_memattr(test, map, vpk_wc_spots[i],
+				   vpk_wc_expected(vpk_wc_spots[i]), NULL);
 }
 
-/* C14: what can be declared, and what each mistake returns. */
+/*
+ * C14: what can be declared, and what each mistake returns. What was declared,
+ * in ascending order here, is what is mapped.
+ */
 static void wc_declare(struct kunit *test)
 {
 	static const struct vpk_wc ranges[] = {
@@ -199,10 +135,25 @@ static void wc_declare(struct kunit *test)
 		{ "another BAR", WHOLE, 0, SZ_64K },
 		{}
 	};
+	static const u64 wc[] = {
+		TABLE - SZ_64K, TABLE + SZ_64K, TABLE + SZ_128K,
+		TABLE + SZ_128K + SZ_64K - SZ_4K,
+	};
+	static const u64 nc[] = {
+		0, TABLE - SZ_64K - SZ_4K, TABLE, TABLE + SZ_64K - SZ_4K,
+		TABLE + SZ_128K + SZ_64K, BAR_SIZE - SZ_4K,
+	};
 	struct vpk_function *fn;
+	struct vpk_map *map;
+	int i;
 
 	vpk_wc_need(test);
 	fn = vpk_wc_device(test, ranges, NULL);
+	map = vpk_wc_map(test, fn, 0, BAR_SIZE);
+	for (i = 0; i < ARRAY_SIZE(wc); i++)
+		vpk_expect_memattr(test, map, wc[i], WC, NULL);
+	for (i = 0; i < ARRAY_SIZE(nc); i++)
+		vpk_expect_memattr(test, map, nc[i], NC, NULL);
 	kunit_warning_suppress(test) {
 		KUNIT_EXPECT_EQ(test, vfio_pci_core_declare_wc(fn->vdev, BAR, 0,
 							       SZ_64K), -EBUSY);
@@ -237,9 +188,9 @@ static void wc_pieces(struct kunit *test)
 	fn = vpk_wc_device(test, vpk_wc_pieces, NULL);
 	map = vpk_wc_map(test, fn, 0, BAR_SIZE);
 	vpk_wc_expect_all(test, map);
-	vpk_wc_expect(test, vpk_map(test, fn, 0, 0, SZ_64K), 0, NC, NULL);
+	vpk_expect_memattr(test, vpk_map(test, fn, 0, 0, SZ_64K), 0, NC, NULL);
 	map = vpk_map(test, fn, WHOLE, 0, SZ_64K);
-	vpk_wc_expect(test, map, 0, WC, NULL);
+	vpk_expect_memattr(test, map, 0, WC, NULL);
 	vpk_unmap(map);
 }
 
@@ -251,11 +202,11 @@ static void wc_reopen(struct kunit *test)
 	int i;
 
 	vpk_wc_need(test);
-	fn = vpk_wc_function(test, vpk_wc_pieces, NULL, false);
+	fn = vpk_wc_function(test, &vpk_wc_config, vpk_wc_pieces, NULL);
 	for (i = 0; i < 2; i++) {
 		vpk_open(test, fn);
 		map = vpk_map(test, fn, BAR, WINDOW, SZ_64K);
-		vpk_wc_expect(test, map, 0, WC, NULL);
+		vpk_expect_memattr(test, map, 0, WC, NULL);
 		vpk_unmap(map);
 		vpk_close(fn);
 		KUNIT_ASSERT_TRUE(test, vpk_wait_open_count(fn, 0));
@@ -266,15 +217,17 @@ static void wc_reopen(struct kunit *test)
 static void wc_path(struct kunit *test)
 {
 	const struct vpk_path *path = test->param_value;
+	const struct vpk_function_config config =
+		vpk_path_config(path, &vpk_wc_config);
 	struct vpk_function *fn;
 	struct vpk_map *map;
 
 	vpk_wc_need(test);
-	fn = vpk_wc_function(test, vpk_wc_pieces, NULL, path->af_flr);
+	fn = vpk_wc_function(test, &config, vpk_wc_pieces, NULL);
 	vpk_open(test, fn);
 	map = vpk_map(test, fn, BAR, WINDOW, SZ_64K);
 	vpk_path_check(test, map);
-	vpk_wc_expect(test, map, 0, WC, NULL);
+	vpk_expect_memattr(test, map, 0, WC, NULL);
 }
 
 /* C14: huge entries of both types, and none over a border. */
@@ -295,25 +248,25 @@ static void wc_huge(struct kunit *test)
 	fn = vpk_wc_device(test, ranges, NULL);
 
 	nc = vpk_wc_map(test, fn, 0, SZ_2M);
-	vpk_wc_expect(test, nc, SZ_64K, NC, &size);
+	vpk_expect_memattr(test, nc, SZ_64K, NC, &size);
 	KUNIT_EXPECT_EQ(test, size, PMD_SIZE);
 
 	wc = vpk_wc_map(test, fn, BAR_SIZE - SZ_2M, SZ_2M);
-	vpk_wc_expect(test, wc, SZ_64K, WC, &size);
+	vpk_expect_memattr(test, wc, SZ_64K, WC, &size);
 	KUNIT_EXPECT_EQ(test, size, PMD_SIZE);
 	KUNIT_EXPECT_EQ(test, vpk_memory(fn, false), 0);
 	KUNIT_EXPECT_FALSE(test, vpk_mapped(wc, SZ_64K));
 	KUNIT_EXPECT_EQ(test, vpk_memory(fn, true), 0);
-	vpk_wc_expect(test, wc, SZ_64K, WC, &size);
+	vpk_expect_memattr(test, wc, SZ_64K, WC, &size);
 	KUNIT_EXPECT_EQ(test, size, PMD_SIZE);
 
 	/* Its first PFN is uncached, and most of it write-combining. */
 	border = vpk_wc_map(test, fn, SZ_2M, SZ_2M);
-	vpk_wc_expect(test, border, 0, NC, &size);
+	vpk_expect_memattr(test, border, 0, NC, &size);
 	KUNIT_EXPECT_EQ(test, size, PAGE_SIZE);
-	vpk_wc_expect(test, border, SZ_64K, WC, &size);
+	vpk_expect_memattr(test, border, SZ_64K, WC, &size);
 	KUNIT_EXPECT_EQ(test, size, PAGE_SIZE);
-	vpk_wc_expect(test, border, SZ_1M, WC, &size);
+	vpk_expect_memattr(test, border, SZ_1M, WC, &size);
 	KUNIT_EXPECT_EQ(test, size, PAGE_SIZE);
 }
 
@@ -332,20 +285,65 @@ static long vpk_wc_mprotect(struct vpk_map *map, unsigned long prot)
 	return ret;
 }
 
-/* C14: mprotect() is not to change a type, as it would on arm64. */
+/**
+ * struct vpk_wc_border - a part of BAR 2, and the types that are in it
+ * @offset: where it begins
+ * @len: its length
+ * @memattr: the type of vm_page_prot: uncached, if any of it is
+ * @both: it is over a border
+ */
+struct vpk_wc_border {
+	u64 offset;
+	u64 len;
+	int memattr;
+	bool both;
+};
+
+/* To the page: a border belongs to one side only. */
+static const struct vpk_wc_border vpk_wc_borders[] = {
+	{ 0, SZ_64K, NC },
+	{ WINDOW - PAGE_SIZE, PAGE_SIZE, NC },
+	{ WINDOW - PAGE_SIZE, 2 * PAGE_SIZE, NC, true },
+	{ WINDOW - SZ_64K, SZ_64K + PAGE_SIZE, NC, true },
+	{ WINDOW - PAGE_SIZE, SZ_64K, NC, true },
+	{ WINDOW, PAGE_SIZE, WC },
+	{ WINDOW, WINDOW_END - WINDOW, WC },
+	{ WINDOW, WINDOW_END - WINDOW + PAGE_SIZE, NC, true },
+	{ WINDOW_END - PAGE_SIZE, PAGE_SIZE, WC },
+	{ WINDOW_END - PAGE_SIZE, SZ_64K, NC, true },
+	{ WINDOW_END, PAGE_SIZE, NC },
+	{ WINDOW_END, BAR_SIZE - SZ_64K - WINDOW_END, NC },
+	{ BAR_SIZE - SZ_64K - PAGE_SIZE, 2 * PAGE_SIZE, NC, true },
+	{ BAR_SIZE - SZ_64K, SZ_64K, WC },
+	{ BAR_SIZE - PAGE_SIZE, PAGE_SIZE, WC },
+	{ 0, BAR_SIZE, NC, true },
+};
+
+/*
+ * C14: the VMA has the type that its pages have, and over both types the one
+ * that does no harm. mprotect() is not to change a type then, as on arm64.
+ */
 static void wc_mprotect(struct kunit *test)
 {
+	const struct vpk_wc_border *border;
 	struct vpk_function *fn;
+	struct vpk_map *map;
+	int i;
 
 	vpk_wc_need(test);
 	fn = vpk_wc_device(test, vpk_wc_pieces, NULL);
-	KUNIT_EXPECT_EQ(test, vpk_wc_mprotect(vpk_map(test, fn, BAR, WINDOW,
-						      SZ_64K), VM_READ), 0);
-	KUNIT_EXPECT_EQ(test, vpk_wc_mprotect(vpk_map(test, fn, BAR, 0, SZ_64K),
-					      VM_READ), 0);
-	KUNIT_EXPECT_EQ(test, vpk_wc_mprotect(vpk_map(test, fn, BAR,
-						      WINDOW - SZ_64K, SZ_128K),
-					      VM_READ), -EINVAL);
+	for (i = 0; i < ARRAY_SIZE(vpk_wc_borders); i++) {
+		border = &vpk_wc_borders[i];
+		map = vpk_map(test, fn, BAR, border->offset, border->len);
+		KUNIT_EXPECT_EQ_MSG(test, vpk_vma_memattr(map), border->memattr,
+				    "%#llx at %#llx", border->len,
+				    border->offset);
+		KUNIT_EXPECT_EQ_MSG(test, vpk_wc_mprotect(map, VM_READ),
+				    border->both ? -EINVAL : 0,
+				    "%#llx at %#llx", border->len,
+				    border->offset);
+		vpk_unmap(map);
+	}
 }
 
 /* C14: read(), write() and the kernel's own accesses find the right piece. */
@@ -442,6 +440,29 @@ static void wc_region_info(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, arg.info.cap_offset, 0);
 }
 
+/* Others have reserved both types, so that the range cannot even be mapped. */
+static void vpk_wc_reserved_twice(struct kunit *test, struct vpk_function *fn)
+{
+	resource_size_t phys = pci_resource_start(fn->pdev, BAR) + WINDOW;
+	void __iomem *wc = ioremap_wc(phys, SZ_4K);
+	void __iomem *nc = ioremap(phys + SZ_64K, SZ_4K);
+	u64 val;
+
+	KUNIT_ASSERT_NOT_NULL(test, (void __force *)wc);
+	KUNIT_ASSERT_NOT_NULL(test, (void __force *)nc);
+	vpk_open(test, fn);
+	KUNIT_EXPECT_EQ(test, vpk_try_mmap(test, fn,
+					   VFIO_PCI_INDEX_TO_OFFSET(BAR) +
+					   WINDOW, SZ_4K, PROT_READ,
+					   MAP_SHARED), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, vpk_region_read(fn, BAR, 0, &val, 8), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, vpk_region_read(fn, WHOLE, 0, &val, 8), 8);
+	vpk_close(fn);
+	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
+	iounmap(nc);
+	iounmap(wc);
+}
+
 /*
  * C14: who has mapped a part of the range before decides on the type. The BAR is
  * not accessible then; the others are.
@@ -460,7 +481,7 @@ static void wc_reserved(struct kunit *test)
 
 	if (!IS_ENABLED(CONFIG_X86_PAT))
 		kunit_skip(test, "this architecture reserves no types");
-	fn = vpk_wc_function(test, window, NULL, false);
+	fn = vpk_wc_function(test, &vpk_wc_config, window, NULL);
 	for (i = 0; i < ARRAY_SIZE(others); i++) {
 		resource_size_t phys = pci_resource_start(fn->pdev, BAR) +
 				       others[i].offset;
@@ -480,9 +501,10 @@ static void wc_reserved(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
 		iounmap(io);
 	}
+	vpk_wc_reserved_twice(test, fn);
 	vpk_open(test, fn);
-	vpk_wc_expect(test, vpk_map(test, fn, BAR, WINDOW, SZ_128K), SZ_64K, WC,
-		      NULL);
+	vpk_expect_memattr(test, vpk_map(test, fn, BAR, WINDOW, SZ_128K), SZ_64K,
+			   WC, NULL);
 }
 
 /* A driver that maps BAR 2 by hand, as rule V3 has it. */
@@ -533,27 +555,58 @@ static int vpk_wc_by_hand_mmap(struct vfio_device *core_vdev,
 			 ((1UL << (VFIO_PCI_OFFSET_SHIFT - PAGE_SHIFT)) - 1)));
 }
 
+static struct vfio_device_ops *vpk_wc_by_hand_ops(struct kunit *test)
+{
+	struct vfio_device_ops *ops;
+
+	ops = kunit_kzalloc(test, sizeof(*ops), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ops);
+	*ops = *vpk_driver_ops();
+	ops->mmap = vpk_wc_by_hand_mmap;
+	return ops;
+}
+
 /*
  * C14, V3: the type that was declared is also that of a PTE made by hand, and the
  * core refuses a huge one over a border.
  */
 static void wc_by_hand(struct kunit *test)
 {
-	struct vfio_device_ops *ops;
 	struct vpk_function *fn;
 	struct vpk_map *map;
 
 	vpk_wc_need(test);
-	ops = kunit_kzalloc(test, sizeof(*ops), GFP_KERNEL);
-	KUNIT_ASSERT_NOT_NULL(test, ops);
-	*ops = *vpk_driver_ops();
-	ops->mmap = vpk_wc_by_hand_mmap;
-	fn = vpk_wc_device(test, vpk_wc_pieces, ops);
+	fn = vpk_wc_device(test, vpk_wc_pieces, vpk_wc_by_hand_ops(test));
 	map = vpk_wc_map(test, fn, 0, BAR_SIZE);
 	vpk_wc_expect_all(test, map);
 	KUNIT_EXPECT_EQ(test, vpk_memory(fn, false), 0);
 	KUNIT_EXPECT_EQ(test, vpk_memory(fn, true), 0);
 	vpk_wc_expect_all(test, map);
+}
+
+/*
+ * C14, V3: a huge entry made by hand has the type of vm_page_prot on machines
+ * that reserve none. So where another was declared, there are single pages.
+ */
+static void wc_by_hand_huge(struct kunit *test)
+{
+	static const struct vpk_wc ranges[] = {
+		{ "aligned", BAR, BAR_SIZE - SZ_2M, SZ_2M }, {}
+	};
+	struct vpk_function *fn;
+	struct vpk_map *map;
+	unsigned long size;
+
+	vpk_wc_need(test);
+	if (!IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP) || PMD_SIZE != SZ_2M)
+		kunit_skip(test, "this architecture has no huge pages of 2 MiB");
+	fn = vpk_wc_device(test, ranges, vpk_wc_by_hand_ops(test));
+	map = vpk_wc_map(test, fn, 0, SZ_2M);
+	vpk_expect_memattr(test, map, SZ_64K, NC, &size);
+	KUNIT_EXPECT_EQ(test, size, PMD_SIZE);
+	map = vpk_wc_map(test, fn, BAR_SIZE - SZ_2M, SZ_2M);
+	vpk_expect_memattr(test, map, SZ_64K, WC, &size);
+	KUNIT_EXPECT_EQ(test, size, PAGE_SIZE);
 }
 
 /**
@@ -632,10 +685,10 @@ static void wc_ranges(struct kunit *test)
 	if (param->ret)
 		return;
 	map = vpk_map(test, fn, BAR, 0, SZ_128K);
-	vpk_wc_expect(test, map, 0, WC, NULL);
-	vpk_wc_expect(test, map, SZ_64K, NC, NULL);
+	vpk_expect_memattr(test, map, 0, WC, NULL);
+	vpk_expect_memattr(test, map, SZ_64K, NC, NULL);
 	map = vpk_map(test, fn, BAR, 0, SZ_64K);
-	vpk_wc_expect(test, map, SZ_4K, WC, NULL);
+	vpk_expect_memattr(test, map, SZ_4K, WC, NULL);
 }
 
 /* C14: mappings of exports have the type of the range, whoever makes them. */
@@ -664,12 +717,12 @@ static void wc_export(struct kunit *test)
 					 PROT_READ | PROT_WRITE, MAP_SHARED, 0);
 		KUNIT_ASSERT_FALSE_MSG(test, IS_ERR_VALUE(map.addr), "mmap: %ld",
 				       (long)map.addr);
-		vpk_wc_expect(test, &map, 0, expected[i][0], NULL);
-		vpk_wc_expect(test, &map, SZ_64K, expected[i][1], NULL);
+		vpk_expect_memattr(test, &map, 0, expected[i][0], NULL);
+		vpk_expect_memattr(test, &map, SZ_64K, expected[i][1], NULL);
 		KUNIT_EXPECT_EQ(test, vpk_memory(fn, false), 0);
 		KUNIT_EXPECT_EQ(test, vpk_memory(fn, true), 0);
-		vpk_wc_expect(test, &map, 0, expected[i][0], NULL);
-		vpk_wc_expect(test, &map, SZ_64K, expected[i][1], NULL);
+		vpk_expect_memattr(test, &map, 0, expected[i][0], NULL);
+		vpk_expect_memattr(test, &map, SZ_64K, expected[i][1], NULL);
 		KUNIT_EXPECT_EQ(test, vpk_wc_mprotect(&map, VM_READ),
 				expected[i][0] == expected[i][1] ? 0 : -EINVAL);
 	}
@@ -688,6 +741,7 @@ static struct kunit_case vpk_wc_cases[] = {
 	KUNIT_CASE(wc_region_info),
 	KUNIT_CASE(wc_reserved),
 	KUNIT_CASE(wc_by_hand),
+	KUNIT_CASE(wc_by_hand_huge),
 	KUNIT_CASE_PARAM(wc_ranges, vpk_wc_ranges_gen_params),
 	KUNIT_CASE(wc_export),
 	{}

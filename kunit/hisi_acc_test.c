@@ -191,6 +191,28 @@ static void hisi_v7_reset_flag(struct kunit *test)
 	vpk_observe(fn, NULL, NULL);
 }
 
+/*
+ * V7: the flag belongs to whoever has set it. A reset that has waited for it in
+ * vain, after one that had it, does not give away what another function has.
+ */
+static void hisi_v7_flag_of_another(struct kunit *test)
+{
+	struct hisi_pf *pf = hisi_open(test, false);
+	struct pci_dev *pdev = pf->vf->pdev;
+
+	KUNIT_EXPECT_EQ(test, vpk_reset(pf->vf), 0);
+	KUNIT_EXPECT_FALSE(test, test_bit(QM_RESETTING, &pf->qm.misc_ctl));
+
+	set_bit(QM_RESETTING, &pf->qm.misc_ctl);
+	device_lock(&pdev->dev);
+	/* The driver's own waits for a minute, and then does no more than this. */
+	vfio_pci_core_reset_prepare(pdev);
+	pdev->driver->err_handler->reset_done(pdev);
+	device_unlock(&pdev->dev);
+	KUNIT_EXPECT_TRUE(test, test_bit(QM_RESETTING, &pf->qm.misc_ctl));
+	vpk_expect_no_lock_held(test, pf->vf);
+}
+
 /* V7: a reset that VFIO does not start, with the operations for migration. */
 static void hisi_v7_foreign_reset(struct kunit *test)
 {
@@ -256,6 +278,7 @@ static struct kunit_case hisi_cases[] = {
 	KUNIT_CASE(hisi_v7_error),
 	KUNIT_CASE(hisi_v7_close),
 	KUNIT_CASE(hisi_v7_reset_flag),
+	KUNIT_CASE(hisi_v7_flag_of_another),
 	KUNIT_CASE(hisi_v7_waits_unlocked),
 	{}
 };

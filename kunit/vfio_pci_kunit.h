@@ -442,6 +442,22 @@ struct vpk_variant {
 };
 
 /**
+ * struct vpk_wc - a range of a BAR that is declared to be write-combining
+ * @name: of the case; NULL behind the last one
+ * @bar: the BAR
+ * @offset: where in it
+ * @len: how long
+ * @ret: what is to become of it
+ */
+struct vpk_wc {
+	const char *name;
+	unsigned int bar;
+	u64 offset;
+	u64 len;
+	int ret;
+};
+
+/**
  * struct vpk_physfn - the PF of a function that passes for a VF
  * @fn: the function, of which nothing but its SR-IOV capability matters
  * @driver: what seems to be bound to it, or NULL
@@ -522,9 +538,19 @@ long vpk_low_power(struct vpk_function *fn, bool enter);
 long vpk_file_refs(struct file *file);
 bool vpk_wait_open_count(struct vpk_function *fn, unsigned int count);
 
+/* core_param_test.c: the parameters of drivers that are built in */
+struct kernel_param;
+extern const struct kernel_param __start___param[], __stop___param[]; /* the linker's */
+
 /* memtype.c: uncached and write-combining */
 bool vpk_can_write_combine(void);
 int vpk_memattr(struct vpk_map *map, unsigned long off, unsigned long *size);
+int vpk_vma_memattr(struct vpk_map *map);
+void vpk_expect_memattr(struct kunit *test, struct vpk_map *map,
+			unsigned long off, int memattr, unsigned long *size);
+struct vpk_function *
+vpk_wc_function(struct kunit *test, const struct vpk_function_config *config,
+		const struct vpk_wc *ranges, const struct vfio_device_ops *ops);
 int vpk_mmap_range(struct vfio_pci_core_device *vdev,
 		   struct vm_area_struct *vma, const struct phys_vec *phys);
 
@@ -835,5 +861,7 @@ int vpk_arch_window(struct resource *window);
 void *vpk_arch_sysdata(void);
 void vpk_arch_quiet(bool on);
 int vpk_arch_eventfd(void);
+long vpk_arch_mremap(unsigned long addr, unsigned long len, unsigned long flags,
+		     unsigned long new_addr);
 
 #endif /* VFIO_PCI_KUNIT_H */
