@@ -10,6 +10,7 @@
 #include <linux/dma-buf.h>
 #include <linux/dma-resv.h>
 #include <linux/file.h>
+#include <linux/mman.h>
 #include <linux/scatterlist.h>
 
 #include "vfio_pci_kunit.h"
@@ -424,6 +425,36 @@ static void import_joined(struct kunit *test)
 	}
 }
 
+/* C10: iommufd learns of no DMABUF where a VMA is backed by none of the core's. */
+static void import_not_ours(struct kunit *test)
+{
+	struct vpk_map anonymous = { .len = PAGE_SIZE };
+	struct vm_area_struct *vma;
+	struct dma_buf *exported;
+	struct vpk_bar bar = {};
+	struct vpk_map *map;
+
+	vpk_bar_open(test, &bar);
+	anonymous.fn = bar.map->fn;
+	anonymous.addr = kunit_vm_mmap(test, NULL, 0, PAGE_SIZE, PROT_READ,
+				       MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(anonymous.addr));
+	vma = vpk_vma_get(&anonymous, 0);
+	if (vma)
+		KUNIT_EXPECT_NULL(test, vfio_pci_dma_buf_iommufd_vma(vma));
+	vpk_vma_put(&anonymous);
+	KUNIT_EXPECT_NOT_NULL(test, vma);
+
+	exported = vpk_export(test, bar.map->fn, 0, 0, PAGE_SIZE);
+	map = vpk_map_dmabuf(test, bar.map->fn, exported, O_RDWR);
+	vma = vpk_vma_get(map, 0);
+	if (vma)
+		KUNIT_EXPECT_PTR_EQ(test, vfio_pci_dma_buf_iommufd_vma(vma),
+				    exported);
+	vpk_vma_put(map);
+	KUNIT_EXPECT_NOT_NULL(test, vma);
+}
+
 static struct kunit_case vpk_bar_import_cases[] = {
 	KUNIT_CASE(import_part),
 	KUNIT_CASE_PARAM(import_order, vpk_bar_gen_params),
@@ -434,6 +465,7 @@ static struct kunit_case vpk_bar_import_cases[] = {
 	KUNIT_CASE(import_close),
 	KUNIT_CASE(import_ranges),
 	KUNIT_CASE(import_joined),
+	KUNIT_CASE(import_not_ours),
 	{}
 };
 

@@ -148,6 +148,36 @@ static void remap_huge(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, SZ_4M));
 }
 
+/*
+ * V3, C10: where address and memory are not aligned to each other, a large entry
+ * would map the wrong memory. There are single pages then, and the right ones.
+ */
+static void remap_not_aligned(struct kunit *test)
+{
+	struct vpk_function_config large = remap_function;
+	unsigned long addr, off, pfn, size;
+	struct vpk_function *fn;
+	struct vpk_map map;
+
+	large.bar_size[BAR] = SZ_16M;
+	fn = vpk_device(test, &large, DRIVER);
+	addr = kunit_vm_mmap(test, NULL, 0, SZ_16M, PROT_NONE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	KUNIT_ASSERT_FALSE(test, !addr || IS_ERR_VALUE(addr));
+	map.fn = fn;
+	map.len = SZ_8M;
+	map.addr = vm_mmap(fn->device, ALIGN(addr, SZ_4M) + PAGE_SIZE, map.len,
+			   PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+			   VFIO_PCI_INDEX_TO_OFFSET(BAR));
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(map.addr));
+	for (off = 0; off < map.len; off += SZ_1M + PAGE_SIZE) {
+		KUNIT_EXPECT_EQ(test, vpk_touch(&map, off), 0);
+		KUNIT_ASSERT_EQ(test, vpk_pfn(&map, off, &pfn, &size), 0);
+		KUNIT_EXPECT_EQ(test, pfn, vpk_bar_pfn(fn, BAR, SZ_8M + off));
+		KUNIT_EXPECT_EQ(test, size, PAGE_SIZE);
+	}
+}
+
 /* V4, C10: what .huge_fault is better at is left to it... */
 static void remap_large_is_lazy(struct kunit *test)
 {
@@ -260,6 +290,7 @@ VPK_VARIANT_CASES(remap_cases,
 		  KUNIT_CASE(remap_is_eager),
 		  KUNIT_CASE(remap_is_not_too_eager),
 		  KUNIT_CASE(remap_huge),
+		  KUNIT_CASE(remap_not_aligned),
 		  KUNIT_CASE(remap_large_is_lazy),
 		  KUNIT_CASE(remap_says_where),
 		  KUNIT_CASE(remap_not_mappable),
