@@ -203,7 +203,7 @@ static int sim_scan(void)
 
 static void sim_add_knobs(void)
 {
-	char name[16];
+	char name[20];
 	unsigned int i;
 
 	knobs = debugfs_create_dir(SIM_NAME, NULL);
