@@ -130,7 +130,7 @@ new_device() {
 	if [ "${1%%,*}" = pci-sim ]; then
 		# A root port without a device lends them a bus number, and the IOMMU.
 		if [ "$sims" -eq 0 ]; then
-			new_port ,bus-reserve=1
+			new_port ,bus-reserve=1,hotplug=off
 			sim_port=$addr
 		fi
 		addr=$(printf '%02x' "$sims")

@@ -49,12 +49,8 @@ static u8 *sim_add_cap(struct sim_function *fn, u8 pos, u8 id)
 static void sim_add_pm(struct sim_function *fn)
 {
 	u8 *cap = sim_add_cap(fn, SIM_PM, PCI_CAP_ID_PM);
-	u16 pmcsr = 0;
 
-	if (fn->config->no_soft_reset)
-		pmcsr = PCI_PM_CTRL_NO_SOFT_RESET;
 	put_unaligned_le16(3 | PCI_PM_CAP_D1 | PCI_PM_CAP_D2, cap + PCI_PM_PMC);
-	put_unaligned_le16(pmcsr, cap + PCI_PM_CTRL);
 	put_unaligned_le16(PCI_PM_CTRL_STATE_MASK,
 			   fn->wmask + SIM_PM + PCI_PM_CTRL);
 }
@@ -204,7 +200,7 @@ static void sim_power_effects(struct sim_function *fn, unsigned int was)
 		return;
 	}
 	/* 5.4.1: to D0 Uninitialized, but for No_Soft_Reset. */
-	if (!fn->config->no_soft_reset)
+	if (!(*pmcsr & PCI_PM_CTRL_NO_SOFT_RESET))
 		sim_reset(fn);
 	sim_delay(fn, &fn->after_d0);
 }
@@ -296,4 +292,35 @@ void sim_function_set_gone(struct sim_function *fn, bool gone)
 		sim_reset(fn);
 	fn->gone = gone;
 	sim_memory_update(fn);
+}
+
+/**
+ * sim_function_set_no_soft_reset() - say if D3hot keeps the configuration
+ * @fn: the function
+ * @keeps: it does
+ *
+ * Context: any. VFIO reads the bit when it binds the function.
+ */
+void sim_function_set_no_soft_reset(struct sim_function *fn, bool keeps)
+{
+	u8 *pmcsr = fn->cfg + SIM_PM + PCI_PM_CTRL;
+
+	guard(raw_spinlock_irqsave)(&fn->lock);
+	*pmcsr &= ~PCI_PM_CTRL_NO_SOFT_RESET;
+	if (keeps)
+		*pmcsr |= PCI_PM_CTRL_NO_SOFT_RESET;
+	fn->reset_cfg[SIM_PM + PCI_PM_CTRL] = *pmcsr & PCI_PM_CTRL_NO_SOFT_RESET;
+}
+
+/**
+ * sim_function_no_soft_reset() - does D3hot keep the configuration
+ * @fn: the function
+ *
+ * Context: any.
+ * Return: true if it does.
+ */
+bool sim_function_no_soft_reset(struct sim_function *fn)
+{
+	guard(raw_spinlock_irqsave)(&fn->lock);
+	return fn->reset_cfg[SIM_PM + PCI_PM_CTRL] & PCI_PM_CTRL_NO_SOFT_RESET;
 }

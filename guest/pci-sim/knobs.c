@@ -8,6 +8,8 @@
  *	how slow it is after D3hot and after an FLR: struct sim_delays
  * gone
  *	1: the function vanishes, 0: it comes back
+ * no_soft_reset
+ *	1: the function keeps its configuration in D3hot; for whoever binds it next
  * flrs, stray
  *	counters of struct sim_function
  *
@@ -33,6 +35,21 @@ static int sim_gone_set(void *data, u64 val)
 
 DEFINE_DEBUGFS_ATTRIBUTE(sim_gone_fops, sim_gone_get, sim_gone_set, "%llu\n");
 
+static int sim_no_soft_reset_get(void *data, u64 *val)
+{
+	*val = sim_function_no_soft_reset(data);
+	return 0;
+}
+
+static int sim_no_soft_reset_set(void *data, u64 val)
+{
+	sim_function_set_no_soft_reset(data, val);
+	return 0;
+}
+
+DEFINE_DEBUGFS_ATTRIBUTE(sim_no_soft_reset_fops, sim_no_soft_reset_get,
+			 sim_no_soft_reset_set, "%llu\n");
+
 /**
  * sim_knobs_add() - make the files of a function
  * @fn: the function
@@ -56,4 +73,6 @@ void sim_knobs_add(struct sim_function *fn, const char *name, struct dentry *par
 	debugfs_create_u32("flrs", 0400, dir, &fn->flrs);
 	debugfs_create_u32("stray", 0400, dir, &fn->stray);
 	debugfs_create_file_unsafe("gone", 0600, dir, fn, &sim_gone_fops);
+	debugfs_create_file_unsafe("no_soft_reset", 0600, dir, fn,
+				   &sim_no_soft_reset_fops);
 }

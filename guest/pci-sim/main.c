@@ -62,8 +62,6 @@ module_param_named(vendor, config.vendor, ushort, 0444);
 MODULE_PARM_DESC(vendor, "Vendor ID (0x1af4)");
 module_param_named(device, config.device, ushort, 0444);
 MODULE_PARM_DESC(device, "Device ID (0x1110)");
-module_param_named(no_soft_reset, config.no_soft_reset, bool, 0444);
-MODULE_PARM_DESC(no_soft_reset, "D3hot keeps the configuration (N)");
 module_param_array_named(bar_size, config.bar_size, ulong, NULL, 0444);
 MODULE_PARM_DESC(bar_size, "sizes of the BARs in bytes (4096,0,262144)");
 
@@ -203,7 +201,7 @@ static int sim_scan(void)
 
 static void sim_add_knobs(void)
 {
-	char name[16];
+	char name[20];
 	unsigned int i;
 
 	knobs = debugfs_create_dir(SIM_NAME, NULL);

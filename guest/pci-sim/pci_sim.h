@@ -16,7 +16,6 @@
  * struct sim_config - what all functions are like, by the module's parameters
  * @vendor: Vendor ID
  * @device: Device ID
- * @no_soft_reset: D3hot keeps the configuration
  * @bar_size: size of each BAR in bytes, 0 where there is none
  * @base: physical address of the memory for BARs
  * @size: its size in bytes
@@ -25,7 +24,6 @@
 struct sim_config {
 	unsigned short vendor;
 	unsigned short device;
-	bool no_soft_reset;
 	unsigned long bar_size[PCI_STD_NUM_BARS];
 	unsigned long long base;
 	unsigned long long size;
@@ -114,6 +112,8 @@ int sim_function_init(struct sim_function *fn, const struct sim_config *config);
 int sim_function_access(struct sim_function *fn, int where, int size, bool write,
 			u32 *val);
 void sim_function_set_gone(struct sim_function *fn, bool gone);
+void sim_function_set_no_soft_reset(struct sim_function *fn, bool keeps);
+bool sim_function_no_soft_reset(struct sim_function *fn);
 u64 sim_function_address(const struct sim_function *fn, unsigned int bar);
 
 /* memory.c */

@@ -27,6 +27,7 @@
 #include "kselftest_harness.h"
 
 #define KNOBS	"/sys/kernel/debug/pci-sim"
+#define NO_SIM	"the device is no pci-sim"
 
 static const char * const delays[] = {
 	"d0_config_ms", "d0_memory_ms", "reset_config_ms", "reset_memory_ms",
@@ -94,14 +95,19 @@ static void knobs_off(void)
 		knob(delays[i], 0);
 }
 
-/* NULL, or why not; from here on a thread reads. */
-static const char *sim_open(struct sim *sim)
+static bool is_sim(void)
 {
 	char path[PATH_MAX];
 
 	knob_path(path, "gone");
-	if (access(path, F_OK))
-		return "the device is no pci-sim";
+	return !access(path, F_OK);
+}
+
+/* NULL, or why not; from here on a thread reads. */
+static const char *sim_open(struct sim *sim)
+{
+	if (!is_sim())
+		return NO_SIM;
 	knobs_off();
 	kit_open(&sim->dev, &sim->iommu);
 	if (!kit_find_word(&sim->dev, &sim->word))
@@ -129,14 +135,25 @@ static struct kit_reader sim_stop(struct sim *sim)
 	return sum;
 }
 
+/* With the mappings, which would keep it open. */
 static void sim_close(struct sim *sim)
 {
 	if (sim->reading)
 		sim_stop(sim);
 	if (!sim->dev.vdev)
 		return;
-	knobs_off();
+	if (sim->word.va) {
+		munmap((char *)sim->reader.va - sim->word.at, sim->word.area->size);
+		munmap(sim->word.va, sim->word.area->size);
+	}
 	kit_close(&sim->dev, sim->iommu);
+}
+
+static void sim_end(struct sim *sim)
+{
+	if (is_sim())
+		knobs_off();
+	sim_close(sim);
 }
 
 static int sim_write(struct sim *sim, u32 where, u32 val, size_t size)
@@ -215,7 +232,7 @@ FIXTURE_SETUP(reset)
 
 FIXTURE_TEARDOWN(reset)
 {
-	sim_close(&self->sim);
+	sim_end(&self->sim);
 }
 
 TEST_F_TIMEOUT(reset, readers_wait, 60)
@@ -265,7 +282,7 @@ FIXTURE_SETUP(power)
 
 FIXTURE_TEARDOWN(power)
 {
-	sim_close(&self->sim);
+	sim_end(&self->sim);
 }
 
 TEST_F_TIMEOUT(power, locked_out_until_d0, 60)
@@ -290,6 +307,66 @@ TEST_F_TIMEOUT(power, reset_wakes, 60)
 	EXPECT_LOCKED_OUT(&self->sim);
 }
 
+/*
+ * A device that keeps its configuration in D3hot is not waited for. While it does
+ * not answer, it counts as in D3hot, and the user has to ask for D0 again.
+ */
+FIXTURE(kept) {
+	struct sim sim;
+};
+
+FIXTURE_VARIANT(kept) {
+	u32 ms;
+};
+
+FIXTURE_VARIANT_ADD(kept, at_once) { 0 };
+FIXTURE_VARIANT_ADD(kept, as_allowed) { 8 };
+FIXTURE_VARIANT_ADD(kept, slow) { 300 };
+
+/* The driver is bound again, and sees whether the device keeps it. */
+static void keep(bool on)
+{
+	const char *driver = sysfs_driver_get(kit_bdf);
+
+	knob("no_soft_reset", on);
+	VFIO_ASSERT_EQ(kit_write_sysfs(kit_bdf, "drivers/%s/unbind", driver), 0);
+	VFIO_ASSERT_EQ(kit_write_sysfs(kit_bdf, "drivers_probe"), 0);
+}
+
+FIXTURE_SETUP(kept)
+{
+	if (!is_sim())
+		SKIP(return, NO_SIM);
+	keep(true);
+	ASSERT_EQ(NULL, sim_open(&self->sim));
+	knob("d0_config_ms", variant->ms);
+	knob("d0_memory_ms", variant->ms);
+}
+
+FIXTURE_TEARDOWN(kept)
+{
+	sim_end(&self->sim);
+	if (is_sim())
+		keep(false);
+}
+
+TEST_F_TIMEOUT(kept, locked_out_until_it_answers, 60)
+{
+	double begin;
+
+	EXPECT_EQ(0, set_power(&self->sim, 3));
+	EXPECT_EQ(LOCKED_OUT, look(&self->sim));
+	begin = kit_now();
+	EXPECT_EQ(0, set_power(&self->sim, 0));
+	while (look(&self->sim) == LOCKED_OUT && kit_now() < begin + 10) {
+		usleep(20000);
+		set_power(&self->sim, 0);
+	}
+	EXPECT_EQ(VALUE, look(&self->sim));
+	EXPECT_LE(variant->ms / 1e3, kit_now() - begin);
+	EXPECT_LOCKED_OUT(&self->sim);
+}
+
 FIXTURE(sim) {
 	struct sim sim;
 };
@@ -304,7 +381,7 @@ FIXTURE_SETUP(sim)
 
 FIXTURE_TEARDOWN(sim)
 {
-	sim_close(&self->sim);
+	sim_end(&self->sim);
 }
 
 /*
@@ -467,7 +544,7 @@ FIXTURE_SETUP(each_access)
 
 FIXTURE_TEARDOWN(each_access)
 {
-	sim_close(&self->sim);
+	sim_end(&self->sim);
 }
 
 TEST_F_TIMEOUT(each_access, fails_once, 120)
@@ -565,13 +642,9 @@ TEST_F_TIMEOUT(sim, vanishes_before_close, 60)
 	double begin;
 
 	snprintf(driver, sizeof(driver), "%s", sysfs_driver_get(kit_bdf));
-	sim_stop(sim);
-	/* A mapping would keep it open. */
-	munmap((char *)sim->reader.va - sim->word.at, sim->word.area->size);
-	munmap(sim->word.va, sim->word.area->size);
 	begin = kit_now();
 	knob("gone", 1);
-	kit_close(&sim->dev, sim->iommu);
+	sim_close(sim);
 	EXPECT_EQ(0, kit_write_sysfs("1", "devices/%s/remove", kit_bdf));
 	EXPECT_GT(30, kit_now() - begin) TH_LOG("it waits for a device that is gone");
 	knob("gone", 0);
