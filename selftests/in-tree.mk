@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-2.0
+# SPDX-License-Identifier: GPL-2.0-only
 #
 # Tests of BARs that are revoked: tools/testing/selftests/vfio/bar/Makefile, where
 # "make apply-tests" puts these programs into a kernel tree. Each takes a BDF, as those
