@@ -118,7 +118,7 @@ mutants-all: ## the same with every fault there is (days; can be resumed)
 	@scripts/run-mutants --all
 
 .PHONY: kunit-coverage
-kunit-coverage: ## list the lines of the variants that no KUnit case runs
+kunit-coverage: ## list the lines of core and variants that no KUnit case runs
 	@scripts/gates/check-coverage
 
 .PHONY: selftests-full
@@ -138,11 +138,11 @@ check-archs: ## build for other architectures and configurations: no warning?
 	@scripts/gates/check-series --archs $(BASE)
 
 .PHONY: host-vm
-host-vm: ## (unfinished) debs, apt, verify-host on a Debian 13 in QEMU
+host-vm: ## debs, apt, verify-host on a Debian 13 in QEMU
 	@scripts/gates/check-host-vm
 
 .PHONY: clients
-clients: ## (unfinished) run DPDK and QEMU on that Debian 13 in QEMU
+clients: ## run DPDK and QEMU on that Debian 13 in QEMU
 	@scripts/gates/check-host-vm --clients
 
 .PHONY: check-ci

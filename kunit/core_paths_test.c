@@ -391,6 +391,20 @@ static void fails_command_write(struct kunit *test)
 	vpk_expect_refault(test, map);
 }
 
+/* A register without a handler of its own: what is written is read back. */
+static void config_default_write(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	u32 val = 0;
+
+	KUNIT_EXPECT_EQ(test, vpk_config_write(fn, PCI_INTERRUPT_LINE, 0x5a, 1),
+			1);
+	KUNIT_EXPECT_EQ(test, vpk_config_read(fn, PCI_INTERRUPT_LINE, &val, 1),
+			1);
+	KUNIT_EXPECT_EQ(test, val, 0x5a);
+	VPK_EXPECT_ORDER(test, fn->host, "");
+}
+
 static int vpk_count_bar_writes(const struct vpk_access *access, void *data)
 {
 	if (access->write && access->where == PCI_BASE_ADDRESS_0)
@@ -603,6 +617,7 @@ static struct kunit_case vpk_paths_cases[] = {
 	KUNIT_CASE(fails_hot_reset_not_owned),
 	KUNIT_CASE(fails_command_read),
 	KUNIT_CASE(fails_command_write),
+	KUNIT_CASE(config_default_write),
 	KUNIT_CASE(command_for_vectors),
 	KUNIT_CASE(command_sizes),
 	KUNIT_CASE(command_restores),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Print what gcov has counted in the variants' drivers to the console. A guest
+ * Print what gcov has counted in the core and in the drivers to the console. A guest
  * has no file system that scripts/gates/check-coverage could read it from.
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
@@ -12,8 +12,8 @@
 #include "gcov.h"
 #include "vfio_pci_kunit.h"
 
-/* As much as one line of the console takes. */
-#define VPK_CHUNK	32
+/* As much as %*ph takes. */
+#define VPK_CHUNK	64
 
 /* Not a check: it prints what check-coverage then takes from the console. */
 static void coverage(struct kunit *test)
@@ -21,12 +21,13 @@ static void coverage(struct kunit *test)
 	struct gcov_info *info = NULL;
 
 	while ((info = gcov_info_next(info))) {
-		const char *name = strstr(gcov_info_filename(info),
-					  "/variants/");
+		const char *name = gcov_info_filename(info);
 		size_t pos, len;
 		char *buf;
 
-		if (!name || strstr(name, "_kunit.gcda"))
+		/* The tests themselves, and what has a name like a file of the core. */
+		if (strstr(name, "_kunit.gcda") ||
+		    strstr(name, "/variant-kit/kunit/"))
 			continue;
 		len = convert_to_gcda(NULL, info);
 		buf = vmalloc(len);

@@ -104,6 +104,31 @@ static void dmabuf_write_combines(struct kunit *test)
 	}
 }
 
+/* V5: huge pages map the range of which a mapping has most. */
+static void dmabuf_mmap_phys(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &dmabuf_function, DRIVER);
+	struct vfio_pci_core_device *vdev = fn->vdev;
+	u64 bar = (u64)vpk_bar_pfn(fn, BAR, 0) << PAGE_SHIFT;
+	int (*where)(struct vfio_pci_core_device *vdev, unsigned int index,
+		     u64 offset, u64 len, u64 *phys);
+	u64 phys = 0;
+
+	where = vdev->pci_ops->get_mmap_phys;
+	KUNIT_EXPECT_EQ(test, where(vdev, REGION, 0, SIZE, &phys), 0);
+	KUNIT_EXPECT_EQ(test, phys, bar + RANGE);
+	KUNIT_EXPECT_EQ(test, where(vdev, REGION, RANGE, RANGE, &phys), 0);
+	KUNIT_EXPECT_EQ(test, phys, bar);
+	/* A page of the first range, and then the second one. */
+	KUNIT_EXPECT_EQ(test, where(vdev, REGION, RANGE - PAGE_SIZE, RANGE,
+				    &phys), 0);
+	KUNIT_EXPECT_EQ(test, phys, bar - PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, where(vdev, REGION, SIZE, PAGE_SIZE, &phys),
+			-EINVAL);
+	KUNIT_EXPECT_EQ(test, where(vdev, BAR, PAGE_SIZE, PAGE_SIZE, &phys), 0);
+	KUNIT_EXPECT_EQ(test, phys, bar + PAGE_SIZE);
+}
+
 /* V5: the same for a mapping that starts in the middle, and for the BARs. */
 static void dmabuf_maps_parts(struct kunit *test)
 {
@@ -352,6 +377,7 @@ static int dmabuf_init(struct kunit *test)
 
 VPK_VARIANT_CASES(dmabuf_cases,
 		  KUNIT_CASE(dmabuf_maps_all_ranges),
+		  KUNIT_CASE(dmabuf_mmap_phys),
 		  KUNIT_CASE(dmabuf_write_combines),
 		  KUNIT_CASE(dmabuf_maps_parts),
 		  KUNIT_CASE(dmabuf_zaps_all_ranges),
