@@ -210,6 +210,21 @@ static void sriov_bus(struct kunit *test)
 	vpk_expect_back(test, &on);
 }
 
+/*
+ * A VF is in a set of its own, so that a hot reset of the slot, which takes the VFs
+ * that are in it as well, is refused before anything is zapped.
+ */
+static void sriov_hot_reset(struct kunit *test)
+{
+	struct vpk_sriov on = {};
+
+	vpk_sriov_init(test, &on, true);
+	KUNIT_EXPECT_EQ(test, vpk_hot_reset(on.pf), -EINVAL);
+	KUNIT_EXPECT_EQ(test, on.host->nr_events, 0);
+	KUNIT_EXPECT_TRUE(test, vpk_mapped(on.map[1], 0));
+	vpk_expect_back(test, &on);
+}
+
 /* C11: a VF's reset is its own affair. */
 static void sriov_vf_reset(struct kunit *test)
 {
@@ -540,6 +555,7 @@ static struct kunit_case vpk_sriov_cases[] = {
 	KUNIT_CASE(sriov_unopened_vf),
 	KUNIT_CASE(sriov_open_close),
 	KUNIT_CASE(sriov_bus),
+	KUNIT_CASE(sriov_hot_reset),
 	KUNIT_CASE(sriov_vf_reset),
 	KUNIT_CASE_SLOW(sriov_power),
 	KUNIT_CASE(sriov_busy_vf),
