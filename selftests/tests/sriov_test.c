@@ -184,7 +184,6 @@ static void pf_is_used(struct __test_metadata *_metadata, struct _test_data_vf *
 
 TEST_F_TIMEOUT(vf, pf_flr, 60) { pf_is_used(_metadata, self, "flr", true); }
 TEST_F_TIMEOUT(vf, pf_device_reset, 60) { pf_is_used(_metadata, self, "device_reset", true); }
-TEST_F_TIMEOUT(vf, pf_hot_reset, 60) { pf_is_used(_metadata, self, "hot_reset", true); }
 TEST_F_TIMEOUT(vf, pf_foreign_reset, 60) { pf_is_used(_metadata, self, "foreign_reset", true); }
 TEST_F_TIMEOUT(vf, pf_memory_disable, 60) { pf_is_used(_metadata, self, "memory_disable", false); }
 

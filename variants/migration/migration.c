@@ -12,14 +12,14 @@
  *   memory_lock -> state_mutex
  *   lock of a data file -> what a fault takes, which may be memory_lock
  *
- * A transition accesses the device, so it needs memory_lock for read. A reset
- * calls .reset_prepare and .reset_done with memory_lock held for write, and
- * both take state_mutex. So whoever needs both takes memory_lock first, and
- * nobody waits for memory_lock with state_mutex held. A reset therefore waits
- * for the transition that is under way, and need not be deferred. That rests on
- * the core, which holds memory_lock in every reset, whoever starts it (rule
- * C11). On a kernel where only VFIO's own resets hold memory_lock, .reset_done
- * could run in the middle of a transition.
+ * A transition accesses the device, and enables its memory for that time if the
+ * user has not, so it needs memory_lock for write. A reset calls .reset_prepare
+ * and .reset_done with memory_lock held for write, and both take state_mutex. So
+ * whoever needs both takes memory_lock first, and nobody waits for memory_lock
+ * with state_mutex held. A reset therefore waits for the transition that is under
+ * way, and need not be deferred. That rests on the core, which holds memory_lock
+ * in every reset, whoever starts it (rule C11). On a kernel where only VFIO's own
+ * resets hold memory_lock, .reset_done could run in the middle of a transition.
  *
  * The lock of a data file is held around copies to and from user memory. The
  * buffer may be a mapping of a BAR, and then the copy waits for the end of a
@@ -448,8 +448,7 @@ out_unlock:
 #define MIGRATION_ARC(from, to)	((from) * VFIO_DEVICE_STATE_NR + (to))
 
 /*
- * One arc of the state machine. With memory_lock held, and the memory enabled,
- * only to make a data file and to load a state can fail; both leave the device
+ * One arc of the state machine. With memory_lock held, and memory enabled, only to make a data file and to load a state can fail; both leave the device
  * as it is.
  *
  * Return: a data file, NULL, or an ERR_PTR with which the state stays.
@@ -529,13 +528,61 @@ static struct file *migration_vfio_step(struct migration_vfio_device *mdev,
 	return ERR_PTR(-EINVAL);
 }
 
+/*
+ * The state is where the BAR is, and a VMM that resumes a device sets its state
+ * before the guest has enabled memory. With memory_lock held for write nobody else
+ * gets to the BAR meanwhile: its mappings were revoked when the user disabled
+ * memory, and whoever faults, reads or writes waits, and is refused after that.
+ *
+ * Return: what PCI_COMMAND was, for migration_vfio_restore_memory().
+ */
+static u16 migration_vfio_enable_memory(struct vfio_pci_core_device *vdev)
+{
+	u16 cmd;
+
+	lockdep_assert_held_write(&vdev->memory_lock);
+	pci_read_config_word(vdev->pdev, PCI_COMMAND, &cmd);
+	if (!(cmd & PCI_COMMAND_MEMORY))
+		pci_write_config_word(vdev->pdev, PCI_COMMAND,
+				      cmd | PCI_COMMAND_MEMORY);
+	return cmd;
+}
+
+static void migration_vfio_restore_memory(struct vfio_pci_core_device *vdev,
+					  u16 cmd)
+{
+	if (!(cmd & PCI_COMMAND_MEMORY))
+		pci_write_config_word(vdev->pdev, PCI_COMMAND, cmd);
+}
+
+/* Arc by arc. One with a data file is never on the way: that is the last. */
+static struct file *migration_vfio_walk(struct migration_vfio_device *mdev,
+					enum vfio_device_mig_state new_state)
+{
+	struct vfio_device *core_vdev = &mdev->core_device.vdev;
+	enum vfio_device_mig_state next;
+	struct file *file = NULL;
+	int ret;
+
+	while (mdev->mig_state != new_state) {
+		ret = vfio_mig_get_next_state(core_vdev, mdev->mig_state,
+					      new_state, &next);
+		if (ret)
+			return ERR_PTR(ret);
+		file = migration_vfio_step(mdev, next);
+		if (IS_ERR(file))
+			return file;
+		mdev->mig_state = next;
+	}
+	return file;
+}
+
 static struct file *migration_vfio_set_state_locked(struct migration_vfio_device *mdev,
 						    enum vfio_device_mig_state new_state)
 {
 	struct vfio_pci_core_device *vdev = &mdev->core_device;
-	enum vfio_device_mig_state next;
-	struct file *file = NULL;
-	int ret;
+	struct file *file;
+	u16 cmd;
 
 	/*
 	 * A state changes only when the user asks for it or resets the device.
@@ -546,21 +593,13 @@ static struct file *migration_vfio_set_state_locked(struct migration_vfio_device
 		mdev->mig_state = VFIO_DEVICE_STATE_ERROR;
 		return ERR_PTR(-EIO);
 	}
-	/* As for a read of the BAR. It cannot change with memory_lock held. */
-	if (!__vfio_pci_memory_enabled(vdev))
+	/* Outside D0 there is no BAR. That cannot change with memory_lock held. */
+	if (vdev->pdev->current_state != PCI_D0)
 		return ERR_PTR(-EIO);
 
-	while (mdev->mig_state != new_state) {
-		ret = vfio_mig_get_next_state(&vdev->vdev, mdev->mig_state,
-					      new_state, &next);
-		if (ret)
-			return ERR_PTR(ret);
-		file = migration_vfio_step(mdev, next);
-		if (IS_ERR(file))
-			return file;
-		/* One with a data file is never on the way: that is the last. */
-		mdev->mig_state = next;
-	}
+	cmd = migration_vfio_enable_memory(vdev);
+	file = migration_vfio_walk(mdev, new_state);
+	migration_vfio_restore_memory(vdev, cmd);
 	return file;
 }
 
@@ -569,14 +608,15 @@ static struct file *migration_vfio_set_state(struct vfio_device *core_vdev,
 					     enum vfio_device_mig_state new_state)
 {
 	struct migration_vfio_device *mdev = to_migration_vfio(core_vdev);
+	struct vfio_pci_core_device *vdev = &mdev->core_device;
 	struct file *file;
 
-	if (down_read_killable(&mdev->core_device.memory_lock))
+	if (down_write_killable(&vdev->memory_lock))
 		return ERR_PTR(-EINTR);
 	mutex_lock(&mdev->state_mutex);
 	file = migration_vfio_set_state_locked(mdev, new_state);
 	mutex_unlock(&mdev->state_mutex);
-	up_read(&mdev->core_device.memory_lock);
+	up_write(&vdev->memory_lock);
 	return file;
 }
 

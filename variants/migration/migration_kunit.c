@@ -1098,18 +1098,41 @@ static void migration_busy_write(struct kunit *test)
 	migration_expect_state(test, fn, VFIO_DEVICE_STATE_RESUMING);
 }
 
-/* The state is where the BAR is: without access to it nothing changes. */
+/* The state is where the BAR is, and in D3hot there is no BAR. */
 static void migration_inaccessible(struct kunit *test)
 {
 	struct vpk_function *fn = migration_open(test);
 
-	KUNIT_EXPECT_EQ(test, vpk_memory(fn, false), 0);
-	migration_expect_refused(test, fn, VFIO_DEVICE_STATE_STOP_COPY, -EIO);
-	KUNIT_EXPECT_EQ(test, vpk_memory(fn, true), 0);
 	KUNIT_EXPECT_EQ(test, vpk_power(fn, PCI_D3hot), 0);
 	migration_expect_refused(test, fn, VFIO_DEVICE_STATE_STOP_COPY, -EIO);
 	KUNIT_EXPECT_EQ(test, vpk_power(fn, PCI_D0), 0);
 	migration_enter(test, fn, VFIO_DEVICE_STATE_STOP_COPY);
+}
+
+/*
+ * C3: memory that the user has disabled is enabled for the driver alone, as a VMM
+ * needs it that resumes a device whose guest has not enabled it yet.
+ */
+static void migration_memory_off(struct kunit *test)
+{
+	struct vpk_function *fn = migration_open(test);
+	struct vpk_map *map = vpk_map(test, fn, BAR, 0, PAGE_SIZE);
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, vpk_touch(map, 0), 0);
+	KUNIT_ASSERT_EQ(test, vpk_memory(fn, false), 0);
+	vpk_log_clear(fn->host);
+	migration_enter(test, fn, VFIO_DEVICE_STATE_RESUMING);
+	VPK_EXPECT_ORDER(test, fn->host, "mem-on mem-off");
+	for (i = 0; i < fn->host->nr_events; i++)
+		KUNIT_EXPECT_FALSE(test, fn->host->log[i].mapped);
+	KUNIT_EXPECT_FALSE(test, vpk_function_mem_enabled(fn));
+	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), -EFAULT);
+
+	/* The guest's command, which the VMM loads with its configuration. */
+	KUNIT_EXPECT_EQ(test, vpk_memory(fn, true), 0);
+	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
+	migration_expect_state(test, fn, VFIO_DEVICE_STATE_RESUMING);
 }
 
 /* V7: an error that no reset follows changes nothing. */
@@ -1426,6 +1449,7 @@ VPK_VARIANT_CASES(migration_cases,
 		  KUNIT_CASE(migration_poll_waits),
 		  KUNIT_CASE(migration_busy_write),
 		  KUNIT_CASE(migration_inaccessible),
+		  KUNIT_CASE(migration_memory_off),
 		  KUNIT_CASE(migration_error_normal),
 		  KUNIT_CASE(migration_error_fatal),
 		  KUNIT_CASE(migration_prepare_order),
