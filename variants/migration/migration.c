@@ -448,8 +448,9 @@ out_unlock:
 #define MIGRATION_ARC(from, to)	((from) * VFIO_DEVICE_STATE_NR + (to))
 
 /*
- * One arc of the state machine. With memory_lock held, and memory enabled, only to make a data file and to load a state can fail; both leave the device
- * as it is.
+ * One arc of the state machine. With memory_lock held, and memory enabled, only
+ * to make a data file and to load a state can fail; both leave the device as it
+ * is.
  *
  * Return: a data file, NULL, or an ERR_PTR with which the state stays.
  */
