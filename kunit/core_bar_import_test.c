@@ -425,6 +425,34 @@ static void import_joined(struct kunit *test)
 	}
 }
 
+/* C8: a second importer finds the state that the first one has made. */
+static void import_twice(struct kunit *test)
+{
+	const struct vpk_event *event;
+	struct dma_buf_attachment *first;
+	struct phys_vec phys[2];
+	struct vpk_bar bar = {};
+
+	vpk_bar_open(test, &bar);
+	vpk_bar_attach(test, &bar);
+	first = bar.attach;
+	KUNIT_ASSERT_EQ(test, vpk_bar_import(&bar, &phys[0]), 0);
+	vpk_bar_attach(test, &bar);
+	KUNIT_ASSERT_EQ(test, vpk_bar_import(&bar, &phys[1]), 0);
+	KUNIT_EXPECT_EQ(test, phys[0].paddr, phys[1].paddr);
+	KUNIT_EXPECT_EQ(test, list_count_nodes(&bar.fn->vdev->dmabufs), 1);
+
+	vpk_log_clear(bar.host);
+	KUNIT_EXPECT_EQ(test, vpk_memory(bar.fn, false), 0);
+	event = vpk_log_find(bar.host, VPK_REVOKE, 0);
+	KUNIT_ASSERT_NOT_NULL(test, event);
+	KUNIT_EXPECT_EQ_MSG(test, event->a, 1, "DMABUFs revoked");
+	KUNIT_EXPECT_EQ(test, vpk_memory(bar.fn, true), 0);
+	KUNIT_EXPECT_EQ(test, vpk_bar_import(&bar, &phys[1]), 0);
+	bar.attach = first;
+	KUNIT_EXPECT_EQ(test, vpk_bar_import(&bar, &phys[0]), 0);
+}
+
 /* C10: iommufd learns of no DMABUF where a VMA is backed by none of the core's. */
 static void import_not_ours(struct kunit *test)
 {
@@ -465,6 +493,7 @@ static struct kunit_case vpk_bar_import_cases[] = {
 	KUNIT_CASE(import_close),
 	KUNIT_CASE(import_ranges),
 	KUNIT_CASE(import_joined),
+	KUNIT_CASE(import_twice),
 	KUNIT_CASE(import_not_ours),
 	{}
 };

@@ -5,6 +5,8 @@
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
+#include <linux/delay.h>
+#include <linux/device.h>
 #include <linux/moduleparam.h>
 #include <linux/string.h>
 
@@ -209,11 +211,52 @@ static void param_bind(struct kunit *test)
 	vpk_expect_memattr(test, map, 0, param->other, NULL);
 }
 
+static long vpk_param_attach(void *data)
+{
+	struct vpk_function *fn = data;
+
+	return device_set_driver_override(&fn->pdev->dev, "vfio-pci") ?:
+	       device_attach(&fn->pdev->dev);
+}
+
+static void vpk_param_release(void *data)
+{
+	struct vpk_function *fn = data;
+
+	device_release_driver(&fn->pdev->dev);
+}
+
+/* C14: a device that is bound while the parameter changes gets the new one. */
+static void param_changes(struct kunit *test)
+{
+	const struct kernel_param *param = vpk_param(test);
+	struct vpk_host *host = vpk_host_create(test);
+	struct vpk_worker *worker;
+	struct vpk_function *fn;
+
+	vpk_param_later_reset(test);
+	fn = vpk_function_add(test, host, &vpk_param_config);
+	vpk_host_probe(test, host);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, vpk_param_release,
+							fn), 0);
+	worker = vpk_worker_start(test, host, vpk_param_attach, fn);
+	kernel_param_lock(param->mod);
+	vpk_worker_go(worker);
+	msleep(50);
+	KUNIT_EXPECT_FALSE(test, vpk_worker_done(worker));
+	/* Of BAR 0, which is not prefetchable. */
+	KUNIT_EXPECT_EQ(test, param->ops->set("1fff:2a2a:0", param), 0);
+	kernel_param_unlock(param->mod);
+	KUNIT_EXPECT_NE(test, vpk_worker_wait(worker), 1);
+	KUNIT_EXPECT_FALSE(test, device_is_bound(&fn->pdev->dev));
+}
+
 static struct kunit_case vpk_param_cases[] = {
 	KUNIT_CASE_PARAM(param_text, vpk_text_gen_params),
 	KUNIT_CASE(param_length),
 	KUNIT_CASE(param_faults),
 	KUNIT_CASE_PARAM(param_bind, vpk_asked_gen_params),
+	KUNIT_CASE(param_changes),
 	{}
 };
 

@@ -12,6 +12,7 @@
 #include <linux/mm.h>
 
 #include "vfio_pci_kunit.h"
+#include "vfio_pci_priv.h"
 
 static const struct vpk_function_config vpk_full = VPK_FULL_CONFIG;
 
@@ -342,6 +343,72 @@ static void close_waits_for_reset(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, fn->vdev->mmap_bufs);
 }
 
+/**
+ * struct vpk_taker - a thread that takes the BARs away, as a reset does
+ * @fn: the function
+ * @taken: completed when it has
+ * @give: completed when it shall give them back
+ */
+struct vpk_taker {
+	struct vpk_function *fn;
+	struct completion taken;
+	struct completion give;
+};
+
+static long vpk_take_and_give(void *data)
+{
+	struct vpk_taker *taker = data;
+
+	vfio_pci_take_bars(taker->fn->vdev);
+	complete(&taker->taken);
+	wait_for_completion(&taker->give);
+	vfio_pci_give_bars(taker->fn->vdev);
+	return 0;
+}
+
+static void vpk_taker_give(void *data)
+{
+	struct vpk_taker *taker = data;
+
+	complete_all(&taker->give);
+}
+
+/*
+ * C11: an error that comes while a reset of another task has the BARs gives up
+ * after a second, and leaves them to that: it gives nothing back.
+ */
+static void error_while_taken(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	struct vpk_map *map = vpk_map(test, fn, 0, 0, PAGE_SIZE);
+	struct vpk_taker taker = { .fn = fn };
+	struct vpk_worker *worker;
+
+	init_completion(&taker.taken);
+	init_completion(&taker.give);
+	worker = vpk_worker_start(test, fn->host, vpk_take_and_give, &taker);
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, vpk_taker_give,
+							&taker), 0);
+	vpk_worker_go(worker);
+	wait_for_completion(&taker.taken);
+	vpk_log_clear(fn->host);
+	KUNIT_EXPECT_EQ(test, vpk_error_detected(fn, pci_channel_io_frozen),
+			PCI_ERS_RESULT_NEED_RESET);
+	KUNIT_EXPECT_FALSE(test, vpk_worker_done(worker));
+	KUNIT_EXPECT_TRUE(test, rwsem_is_locked(&fn->vdev->memory_lock));
+	KUNIT_EXPECT_NOT_NULL(test, fn->vdev->reset_task);
+	KUNIT_EXPECT_EQ(test, fn->vdev->reset_depth, 1);
+	VPK_EXPECT_ORDER(test, fn->host, "");
+	kunit_release_action(test, vpk_taker_give, &taker);
+	KUNIT_EXPECT_EQ(test, vpk_worker_wait(worker), 0);
+	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), -EFAULT);
+	vpk_error_reset(fn);
+	KUNIT_EXPECT_EQ(test, vpk_slot_reset(fn), PCI_ERS_RESULT_RECOVERED);
+	vpk_resume(fn);
+	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
+	vpk_expect_no_lock_held(test, fn);
+}
+
 static struct kunit_case vpk_retry_cases[] = {
 	KUNIT_CASE_PARAM(c2_lock_is_free, vpk_retry_gen_params),
 	KUNIT_CASE(c2_as_often_as_it_takes),
@@ -353,6 +420,7 @@ static struct kunit_case vpk_retry_cases[] = {
 	KUNIT_CASE(c2_vma_lock),
 	KUNIT_CASE_PARAM(c2_user_copy, vpk_retry_gen_params),
 	KUNIT_CASE(close_waits_for_reset),
+	KUNIT_CASE_SLOW(error_while_taken),
 	{}
 };
 

@@ -26,6 +26,7 @@ static void c1_dmabuf_backed(struct kunit *test)
 	struct vm_area_struct *vma;
 	unsigned long pgoff = 0;
 	char *path = NULL;
+	loff_t size = 0;
 
 	KUNIT_ASSERT_NOT_NULL(test, buf);
 	KUNIT_ASSERT_NOT_NULL(test, want);
@@ -33,6 +34,7 @@ static void c1_dmabuf_backed(struct kunit *test)
 	if (vma) {
 		path = d_path(&vma->vm_file->f_path, buf, 256);
 		pgoff = vma->vm_pgoff;
+		size = i_size_read(file_inode(vma->vm_file));
 	}
 	vpk_vma_put(map);
 
@@ -42,6 +44,7 @@ static void c1_dmabuf_backed(struct kunit *test)
 	snprintf(want, 256, "/dmabuf:vfio:%s:BAR2", pci_name(fn->pdev));
 	KUNIT_EXPECT_STREQ(test, path, want);
 	KUNIT_EXPECT_EQ(test, pgoff, SZ_1M >> PAGE_SHIFT);
+	KUNIT_EXPECT_EQ_MSG(test, size, SZ_2M, "the DMABUF is as long as the BAR");
 }
 
 /* C1: a page of each BAR, at any offset, is zapped and faults in again. */

@@ -129,6 +129,20 @@ static void dmabuf_mmap_phys(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, phys, bar + PAGE_SIZE);
 }
 
+/* C14: the window cannot be write-combining, so there is no device. */
+static void dmabuf_not_prefetchable(struct kunit *test)
+{
+	struct vpk_function_config config = dmabuf_function;
+	struct vpk_host *host = vpk_host_create(test);
+	struct vpk_function *fn;
+
+	config.bar_prefetch = 0;
+	fn = vpk_function_add(test, host, &config);
+	vpk_host_probe(test, host);
+	KUNIT_EXPECT_NE(test, vpk_try_bind(test, fn, DRIVER), 0);
+	KUNIT_EXPECT_FALSE(test, device_is_bound(&fn->pdev->dev));
+}
+
 /* V5: the same for a mapping that starts in the middle, and for the BARs. */
 static void dmabuf_maps_parts(struct kunit *test)
 {
@@ -379,6 +393,7 @@ VPK_VARIANT_CASES(dmabuf_cases,
 		  KUNIT_CASE(dmabuf_maps_all_ranges),
 		  KUNIT_CASE(dmabuf_mmap_phys),
 		  KUNIT_CASE(dmabuf_write_combines),
+		  KUNIT_CASE(dmabuf_not_prefetchable),
 		  KUNIT_CASE(dmabuf_maps_parts),
 		  KUNIT_CASE(dmabuf_zaps_all_ranges),
 		  KUNIT_CASE(dmabuf_reopens),

@@ -1370,6 +1370,39 @@ static void migration_waits_for_reset(struct kunit *test)
 	migration_expect_state(test, fn, VFIO_DEVICE_STATE_STOP);
 }
 
+static long migration_do_ask(void *data)
+{
+	struct vpk_function *fn = data;
+	struct vfio_device *core_vdev = &fn->vdev->vdev;
+	enum vfio_device_mig_state state;
+
+	return core_vdev->mig_ops->migration_get_state(core_vdev, &state) ?: state;
+}
+
+/* Transitions come one after the other, and who asks sees none half done. */
+static void migration_takes_turns(struct kunit *test)
+{
+	struct vpk_function *fn = migration_open(test);
+	struct migration_holder *holder = migration_holder(test, fn);
+	struct vpk_worker *setter, *asker;
+
+	setter = vpk_worker_start(test, fn->host, migration_do_stop, fn);
+	asker = vpk_worker_start(test, fn->host, migration_do_ask, fn);
+	complete(&holder->take);
+	wait_for_completion(&holder->held);
+	vpk_worker_go(setter);
+	vpk_worker_go(asker);
+	fsleep(50 * USEC_PER_MSEC);
+	KUNIT_EXPECT_FALSE(test, vpk_worker_done(setter));
+	KUNIT_EXPECT_FALSE(test, vpk_worker_done(asker));
+	KUNIT_EXPECT_EQ(test, migration_of(fn)->mig_state,
+			VFIO_DEVICE_STATE_RUNNING);
+	complete(&holder->drop);
+	KUNIT_EXPECT_EQ(test, vpk_worker_wait(setter), 0);
+	KUNIT_EXPECT_GE(test, vpk_worker_wait(asker), 0);
+	migration_expect_state(test, fn, VFIO_DEVICE_STATE_STOP);
+}
+
 /* Each allocation that a session makes fails once, and nothing has changed. */
 static void migration_faults(struct kunit *test)
 {
@@ -1456,6 +1489,7 @@ VPK_VARIANT_CASES(migration_cases,
 		  KUNIT_CASE(migration_done_order),
 		  KUNIT_CASE(migration_error_order),
 		  KUNIT_CASE(migration_waits_for_reset),
+		  KUNIT_CASE(migration_takes_turns),
 		  KUNIT_CASE(migration_faults));
 
 static struct kunit_suite migration_suite = {
