@@ -6,9 +6,9 @@
  * either (rules C3 and C12); and nothing hangs.
  *
  * The device is a pci-sim (guest/pci-sim/), whose BARs hold all-ones while it does
- * not decode them, and which counts what is written to them then. So a thread
- * that reads a BAR all the time tells of each access that should not have been
- * possible, and so does the counter.
+ * not decode them, and which counts what is written to them then. So a thread that
+ * reads a BAR all the time, and the counter of what another one writes, tell of
+ * each access that should not have been possible.
  *
  * usage: pci_sim_test [HARNESS OPTIONS] BDF
  *
@@ -38,6 +38,8 @@ struct sim {
 	struct iommu *iommu;
 	struct kit_word word;
 	struct kit_reader reader;
+	pthread_t writer;
+	char *written;		/* its mapping, of the whole area */
 	u32 pmcsr, af;		/* registers: of a device that is gone nobody finds them */
 	u32 stray;
 	bool reading, stop;
@@ -103,7 +105,18 @@ static bool is_sim(void)
 	return !access(path, F_OK);
 }
 
-/* NULL, or why not; from here on a thread reads. */
+/* Beside the word that is read. */
+static void *write_all_the_time(void *arg)
+{
+	struct sim *sim = arg;
+	u64 i;
+
+	for (i = 0; !READ_ONCE(sim->stop); i++)
+		kit_try_write64(sim->written + sim->word.at - 64, i);
+	return NULL;
+}
+
+/* NULL, or why not; from here on a thread reads, and another one writes. */
 static const char *sim_open(struct sim *sim)
 {
 	if (!is_sim())
@@ -115,20 +128,24 @@ static const char *sim_open(struct sim *sim)
 	sim->pmcsr = kit_find_cap(&sim->dev, PCI_CAP_ID_PM) + PCI_PM_CTRL;
 	sim->af = kit_find_cap(&sim->dev, PCI_CAP_ID_AF);
 	sim->stray = counter("stray");
+	sim->written = kit_map(&sim->dev, sim->word.area, 0, sim->word.area->size,
+			       PROT_READ | PROT_WRITE);
 	VFIO_ASSERT_EQ(kit_reader_start(&sim->reader, &sim->word, &sim->stop), 0);
+	VFIO_ASSERT_EQ(pthread_create(&sim->writer, NULL, write_all_the_time, sim), 0);
 	sim->reading = true;
 	while (!READ_ONCE(sim->reader.ok))
 		usleep(1000);
 	return NULL;
 }
 
-/* What the thread has seen until now. */
+/* What the reader has seen until now. */
 static struct kit_reader sim_stop(struct sim *sim)
 {
 	struct kit_reader sum = {};
 
 	WRITE_ONCE(sim->stop, true);
 	kit_reader_join(&sim->reader, &sum);
+	pthread_join(sim->writer, NULL);
 	sim->reading = false;
 	ksft_print_msg("%lu reads got the value, %lu SIGBUS, %lu 0 or all-ones, %lu others\n",
 		       sum.ok, sum.buses, sum.nobody, sum.other);
@@ -144,6 +161,7 @@ static void sim_close(struct sim *sim)
 		return;
 	if (sim->word.va) {
 		munmap((char *)sim->reader.va - sim->word.at, sim->word.area->size);
+		munmap(sim->written, sim->word.area->size);
 		munmap(sim->word.va, sim->word.area->size);
 	}
 	kit_close(&sim->dev, sim->iommu);
@@ -189,16 +207,17 @@ static enum seen look(struct sim *sim)
 }
 
 /* Nobody has reached a device that was not there: neither reads nor writes. */
-#define EXPECT_LOCKED_OUT(sim) EXPECT_LOCKED_OUT_BUT(sim, false)
+#define EXPECT_LOCKED_OUT(sim) EXPECT_LOCKED_OUT_UNLESS(sim, false)
 
-/* ... but reads, if @reads. */
-#define EXPECT_LOCKED_OUT_BUT(sim, reads) do {					\
+/* ... unless they @may. */
+#define EXPECT_LOCKED_OUT_UNLESS(sim, may) do {					\
 	struct kit_reader _sum = sim_stop(sim);					\
 										\
 	EXPECT_LT(0, _sum.ok);							\
-	EXPECT_TRUE((reads) || !_sum.nobody) TH_LOG("read from a device that was off"); \
+	EXPECT_TRUE((may) || !_sum.nobody) TH_LOG("read from a device that was off"); \
 	EXPECT_EQ(0, _sum.other) TH_LOG("read something else");			\
-	EXPECT_EQ((sim)->stray, counter("stray")) TH_LOG("written to a device that was off"); \
+	EXPECT_TRUE((may) || (sim)->stray == counter("stray"))			\
+		TH_LOG("written to a device that was off");			\
 } while (0)
 
 /* --- slow ------------------------------------------------------------- */
@@ -392,7 +411,7 @@ TEST_F_TIMEOUT(sim, memory_is_late, 60)
 {
 	double begin, until;
 
-	knob("d0_memory_ms", 300);
+	knob("d0_memory_ms", 2000);
 	ASSERT_EQ(0, set_power(&self->sim, 3));
 	begin = kit_now();
 	ASSERT_EQ(0, set_power(&self->sim, 0));
@@ -401,7 +420,7 @@ TEST_F_TIMEOUT(sim, memory_is_late, 60)
 	while (look(&self->sim) == NOBODY && kit_now() < until)
 		usleep(1000);
 	EXPECT_EQ(VALUE, look(&self->sim));
-	EXPECT_LE(0.3, kit_now() - begin);
+	EXPECT_LE(2, kit_now() - begin);
 }
 
 /* --- accesses that fail ------------------------------------------------ */
@@ -508,7 +527,7 @@ FIXTURE(each_access) {
 };
 
 FIXTURE_VARIANT(each_access) {
-	bool write, reads;
+	bool write, unnoticed;
 	u32 (*where)(struct sim *sim);
 };
 
@@ -569,7 +588,7 @@ TEST_F_TIMEOUT(each_access, fails_once, 120)
 	ksft_print_msg("%u accesses have failed\n", skip);
 	EXPECT_LT(0, skip);
 	EXPECT_GT(100, skip);
-	EXPECT_LOCKED_OUT_BUT(sim, variant->reads);
+	EXPECT_LOCKED_OUT_UNLESS(sim, variant->unnoticed);
 }
 
 /* --- gone --------------------------------------------------------------- */
@@ -590,7 +609,6 @@ TEST_F_TIMEOUT(sim, vanishes_and_comes_back, 60)
 	EXPECT_EQ(NOBODY, look(&self->sim)) TH_LOG("its memory is off");
 	EXPECT_EQ(0, set_memory(&self->sim, true));
 	EXPECT_EQ(VALUE, look(&self->sim));
-	EXPECT_EQ(self->sim.stray, counter("stray"));
 }
 
 /* Whoever resets it waits until it is back, and so do readers. */

@@ -6,6 +6,7 @@
  *
  * Rule: C3
  * Caught-by: verify: hammering thread read all-ones: the device was off
+ * Caught-by: selftests
  * Device: pci-sim
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
