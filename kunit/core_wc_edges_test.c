@@ -60,7 +60,7 @@ static const struct vpk_msix_case vpk_msix_params[] = {
 	  -EINVAL },
 	{ "first_entry_in_the_previous", BAR, TABLE - PCI_MSIX_ENTRY_SIZE,
 	  -EINVAL, -EINVAL, 0 },
-	{ "other_bar", 0, 0, 0, 0, 0 },
+	{ "other_bar", 0, TABLE, 0, 0, 0 },
 };
 
 KUNIT_ARRAY_PARAM_DESC(vpk_msix, vpk_msix_params, name);
@@ -78,6 +78,7 @@ static void edges_msix(struct kunit *test)
 	};
 
 	vpk_edges_need(test);
+	config.bar_size[0] = BAR_SIZE;
 	config.msix = true;
 	config.msix_bar = param->bar;
 	config.msix_offset = param->offset;
