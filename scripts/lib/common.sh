@@ -185,6 +185,16 @@ lock() {
 	flock -w 7200 "$fd" || die "another run has held $file for two hours"
 }
 
+# qemu_preload: what QEMU runs faster with, for env, or nothing. Each change of a BAR
+# makes it lay out its address spaces anew, in many small allocations, and glibc gives
+# the memory back to the kernel each time: under jemalloc "make verify" takes a fourth
+# less of processor time.
+qemu_preload() {
+	local library
+	library=/usr/lib/$(uname -m)-linux-gnu/libjemalloc.so.2
+	[ ! -f "$library" ] || printf 'LD_PRELOAD=%s\n' "$library${LD_PRELOAD:+:$LD_PRELOAD}"
+}
+
 # lock_guest: where several people share a small machine, one guest at a time.
 lock_guest() { [ -z "${KIT_BUILD_LOCK:-}" ] || lock "$KIT_BUILD_LOCK.guest"; }
 
