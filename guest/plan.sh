@@ -36,8 +36,8 @@ check_device() {
 	die "$(qemu_version) has no device '$1'$hint"
 }
 
-# guest_build BASE [--unpatched|--no-series|''] CONFIG [--kernel-selftests]: the folder of the kernel in
-# $kernel, and $initramfs; of only these $parts of the series, if that is set.
+# guest_build BASE [--unpatched|--no-series|''] CONFIG [--kernel-selftests|--conformance]:
+# the folder of the kernel in $kernel, and $initramfs; of only these $parts of the series, if that is set.
 # shellcheck disable=SC2034,SC2154 # for those who source this; of ask
 guest_build() {
 	ask "$KIT_ROOT/guest/build-kernel" ${2:+"$2"} ${parts:+--parts "$parts"} --config "$3" "$1"
