@@ -29,6 +29,7 @@ struct vpk_memtypes {
 	u64 mask;
 	u64 nc;
 	u64 wc;
+	u64 cached;
 };
 
 static struct vpk_memtypes vpk_memtypes(void)
@@ -43,6 +44,7 @@ static struct vpk_memtypes vpk_memtypes(void)
 		.mask = mask,
 		.nc = nc & mask,
 		.wc = wc & mask,
+		.cached = pgprot_val(prot) & mask,
 	};
 }
 
@@ -67,6 +69,8 @@ static int vpk_memattr_of(pgprot_t prot)
 		return VFIO_DMA_BUF_MEMATTR_NC;
 	if (found == types.wc)
 		return VFIO_DMA_BUF_MEMATTR_WC;
+	if (found == types.cached)
+		return VPK_MEMATTR_CACHED;
 	return -EPROTO;
 }
 
@@ -77,8 +81,8 @@ static int vpk_memattr_of(pgprot_t prot)
  * @size: where the size of the entry goes, or NULL
  *
  * Context: may sleep; from any thread while the test runs.
- * Return: VFIO_DMA_BUF_MEMATTR_*; -EPROTO for another type; -EFAULT when no VMA,
- * -EINVAL when no entry is there.
+ * Return: VFIO_DMA_BUF_MEMATTR_* or VPK_MEMATTR_CACHED; -EPROTO for another type;
+ * -EFAULT when no VMA, -EINVAL when no entry is there.
  */
 int vpk_memattr(struct vpk_map *map, unsigned long off, unsigned long *size)
 {
@@ -106,8 +110,8 @@ int vpk_memattr(struct vpk_map *map, unsigned long off, unsigned long *size)
  * take it from here, and so do huge entries.
  *
  * Context: may sleep; from any thread while the test runs.
- * Return: VFIO_DMA_BUF_MEMATTR_*; -EPROTO for another type; -EFAULT when no VMA
- * is there.
+ * Return: VFIO_DMA_BUF_MEMATTR_* or VPK_MEMATTR_CACHED; -EPROTO for another type;
+ * -EFAULT when no VMA is there.
  */
 int vpk_vma_memattr(struct vpk_map *map)
 {
@@ -123,7 +127,7 @@ int vpk_vma_memattr(struct vpk_map *map)
  * @test: the test
  * @map: the mapping
  * @off: offset in it
- * @memattr: the type, VFIO_DMA_BUF_MEMATTR_*
+ * @memattr: the type, VFIO_DMA_BUF_MEMATTR_* or VPK_MEMATTR_CACHED
  * @size: where the size of the entry goes, or NULL
  *
  * Context: the test's thread.

@@ -310,6 +310,33 @@ static void nvgrace_v5_protection(struct kunit *test)
 			VM_ALLOW_ANY_UNCACHED);
 }
 
+/*
+ * V5: the entry of a page has the type that the driver has chosen, after a reset
+ * as well. On arm64 mm takes it from vm_page_prot; on x86 it takes what is reserved
+ * for the physical address, and UML has one type.
+ */
+static void nvgrace_v5_memory_type(struct kunit *test)
+{
+	struct vpk_map *usable, *carved;
+	struct vpk_function *fn;
+
+	if (!IS_ENABLED(CONFIG_ARM64))
+		kunit_skip(test, "the driver's choice is in the entry on arm64 only");
+
+	fn = nvgrace_open(test, &nvgrace_cxl_carved, NVGRACE_LEN);
+	usable = vpk_map(test, fn, NVGRACE_USEMEM, 0, PAGE_SIZE);
+	carved = vpk_map(test, fn, NVGRACE_RESMEM, 0, PAGE_SIZE);
+	vpk_expect_memattr(test, usable, 0, VPK_MEMATTR_CACHED, NULL);
+	vpk_expect_memattr(test, carved, 0, VFIO_DMA_BUF_MEMATTR_WC, NULL);
+	vpk_expect_memattr(test, vpk_map(test, fn, 0, 0, PAGE_SIZE), 0,
+			   VFIO_DMA_BUF_MEMATTR_NC, NULL);
+
+	KUNIT_ASSERT_EQ(test, vpk_reset(fn), 0);
+	KUNIT_EXPECT_FALSE(test, vpk_mapped(usable, 0));
+	vpk_expect_memattr(test, usable, 0, VPK_MEMATTR_CACHED, NULL);
+	vpk_expect_memattr(test, carved, 0, VFIO_DMA_BUF_MEMATTR_WC, NULL);
+}
+
 /* V5: a page that is written to would be copied, and mm has a BUG_ON() there. */
 static void nvgrace_v5_private(struct kunit *test)
 {
@@ -661,6 +688,7 @@ static struct kunit_case nvgrace_cases[] = {
 	KUNIT_CASE(nvgrace_v5_carved),
 	KUNIT_CASE(nvgrace_v5_too_small),
 	KUNIT_CASE(nvgrace_v5_protection),
+	KUNIT_CASE(nvgrace_v5_memory_type),
 	KUNIT_CASE(nvgrace_v5_private),
 	KUNIT_CASE(nvgrace_v5_failure),
 	KUNIT_CASE(nvgrace_v5_failure_split),

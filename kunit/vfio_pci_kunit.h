@@ -542,7 +542,9 @@ bool vpk_wait_open_count(struct vpk_function *fn, unsigned int count);
 struct kernel_param;
 extern const struct kernel_param __start___param[], __stop___param[]; /* the linker's */
 
-/* memtype.c: uncached and write-combining */
+/* memtype.c: uncached, write-combining, and cached, which no BAR is */
+#define VPK_MEMATTR_CACHED	0x100
+
 bool vpk_can_write_combine(void);
 int vpk_memattr(struct vpk_map *map, unsigned long off, unsigned long *size);
 int vpk_vma_memattr(struct vpk_map *map);
