@@ -22,7 +22,11 @@ KIT_BASES="7.3 7.2"
 # shellcheck disable=SC2034 # for those who source this
 KIT_LEAK_ARGS=slab_debug=Z
 
-export LC_ALL=C
+# The kernel's make takes LC_ALL away again. With LANG of the user, the compiler's
+# messages would be in another language, and ccache would not know the objects of a
+# user who has another LANG.
+export LC_ALL=C LANG=C.UTF-8
+unset LANGUAGE LC_CTYPE LC_MESSAGES
 # Not in a user's PATH on Debian, and modinfo is there.
 export PATH=$PATH:/usr/sbin:/sbin
 

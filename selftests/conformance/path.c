@@ -83,7 +83,7 @@ void run_path(struct cell *cell)
 		check_order(cell, cell->ev + cell->in, cell->evs - cell->in, path->leave_order,
 			    true);
 	check_back(cell, !path->leave);
-	if (!hammers_wait(cell, 5))
+	if (!hammers_wait(cell, opt.timeout / 6.0))
 		check(cell, CK_REFAULT, ST_FAIL, "C3", "the hammering thread hangs");
 	hammers_stop(cell);
 	touched(cell, &from, &to);
