@@ -84,7 +84,7 @@ static const struct vpk_a_driver vpk_all_drivers[] = {
 		.elsewhere = "it waits for its GPU: vfio-pci-nvgrace-gpu has that",
 	}, {
 		.name = "ism_vfio_pci",
-		.why_not = "it is for s390, for which nothing is built here",
+		.why_not = "it is for s390, for which the kit runs no kernel",
 	},
 };
 
