@@ -76,7 +76,7 @@ static const struct vpk_align_case vpk_align_params[] = {
 
 KUNIT_ARRAY_PARAM_DESC(vpk_align, vpk_align_params, name);
 
-/* The largest entry that has room. */
+/* C10: the largest entry that has room. */
 static void align_size(struct kunit *test)
 {
 	const struct vpk_align_case *param = test->param_value;
@@ -87,7 +87,9 @@ static void align_size(struct kunit *test)
 			vpk_entry_size(param->entry));
 }
 
-/* In an area with room to spare there is one right address, and no hole. */
+/*
+ * C10: in an area with room to spare there is one right address, and no hole.
+ */
 static void align_addr(struct kunit *test)
 {
 	static const u64 phys[] = {
@@ -187,7 +189,9 @@ static bool vpk_aligns(void)
 #define VPK_EXPECT_ALIGNED(test, addr, phys)				\
 	KUNIT_EXPECT_EQ(test, ((addr) - (phys)) & (PMD_SIZE - 1), 0)
 
-/* mmap(NULL) of a BAR: one fault for each 2 MiB, and they go as a whole. */
+/*
+ * C10: mmap(NULL) of a BAR: one fault for each 2 MiB, and they go as a whole.
+ */
 static void align_bar(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_align_device(test, NULL);
@@ -215,7 +219,7 @@ static void align_bar(struct kunit *test)
 		KUNIT_EXPECT_FALSE(test, vpk_mapped(map[i], 0));
 }
 
-/* The same for a DMABUF that the user has exported, and maps himself. */
+/* C10: the same for a DMABUF that the user has exported, and maps himself. */
 static void align_export(struct kunit *test)
 {
 	struct vpk_function *fn;
@@ -237,7 +241,10 @@ static void align_export(struct kunit *test)
 	}
 }
 
-/* A part of a BAR: the offset in it counts, and not the index of the region. */
+/*
+ * C10: a part of a BAR: the offset in it counts, and not the index of the
+ * region.
+ */
 static void align_part(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_align_device(test, NULL);
@@ -296,7 +303,7 @@ static const struct vpk_plain_case vpk_plain_params[] = {
 
 KUNIT_ARRAY_PARAM_DESC(vpk_plain, vpk_plain_params, name);
 
-/* These are none of the core's business. */
+/* C10: these are none of the core's business. */
 static void align_leaves_alone(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_align_device(test, NULL);
@@ -310,7 +317,7 @@ static void align_leaves_alone(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, area, param->addr);
 }
 
-/* A hint that is taken is no reason for less. */
+/* C10: a hint that is taken is no reason for less. */
 static void align_hint_taken(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_align_device(test, NULL);
@@ -346,7 +353,7 @@ static const struct vfio_pci_device_ops vpk_moved_ops = {
 	.get_mmap_phys = vpk_moved_phys,
 };
 
-/* A driver that maps something else says what. */
+/* C10: a driver that maps something else says what. */
 static void align_by_driver(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_align_device(test, &vpk_moved_ops);
@@ -379,7 +386,7 @@ static unsigned long vpk_core_area(struct vpk_function *fn, unsigned int bar,
 	return area;
 }
 
-/* The driver is asked where its memory is, if it can tell. */
+/* C10: the driver is asked where its memory is, if it can tell. */
 static void align_asks_driver(struct kunit *test)
 {
 	static const struct vfio_pci_device_ops nothing = {};
@@ -395,7 +402,9 @@ static void align_asks_driver(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_moved_asked, 1);
 }
 
-/* A hint is taken if the place is free; what is mapped there is never hit. */
+/*
+ * C10: a hint is taken if the place is free; what is mapped there is never hit.
+ */
 static void align_hint(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_align_device(test, NULL);
@@ -412,7 +421,7 @@ static void align_hint(struct kunit *test)
 			      "%#lx is in use from %#lx on", area, map->addr);
 }
 
-/* What is no BAR of the device has no place in memory. */
+/* C10: what is no BAR of the device has no place in memory. */
 static void align_bars_only(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_align_device(test, NULL);
@@ -578,7 +587,9 @@ static void align_mremap_stubborn(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, vpk_file_at(pair.new), file);
 }
 
-/* A page behind the last range has no PFN, whatever lies behind the array. */
+/*
+ * C10: a page behind the last range has no PFN, whatever lies behind the array.
+ */
 static void align_behind_ranges(struct kunit *test)
 {
 	const struct phys_vec vec[] = {

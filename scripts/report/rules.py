@@ -4,7 +4,8 @@
 
 The comment above a case begins with its rules ("V2, C4: the driver has ..."). A
 message of an expectation that begins so is about this driver, and comes first. A
-case that stands for no rule comes last."""
+case that stands for no rule comes last. One that an expectation has failed in counts
+even if the kernel died before the case had a result."""
 
 import re
 from collections import Counter
@@ -12,6 +13,7 @@ from pathlib import Path
 
 RESULT = re.compile(r"^ *(not )?ok \d+ (\S+)(.*# SKIP)?", re.M)
 FAILED = re.compile(r"^ {4}not ok \d+ (\w+)", re.M)
+EXPECTED = re.compile(r"^ *# (\w+): (?:EXPECTATION|ASSERTION) FAILED", re.M)
 CASE = re.compile(r"/\*((?:[^*]|\*(?!/))*)\*/\s*(?:static )?void (\w+)\(struct kunit \*")
 RULES = re.compile(r"([CV]\d+(?:, [CV]\d+)*): ")
 MESSAGE = re.compile(r"^ *(?:# +)?([CV]\d+(?:, [CV]\d+)*): (.+)$", re.M)
@@ -36,7 +38,9 @@ def cases(folders: list[Path]) -> dict[str, str]:
 def broken(log: str, folders: list[Path]):
     """(rules, case, text) for each case that failed, in the order of the log."""
     comments = cases(folders)
-    for name in dict.fromkeys(FAILED.findall(log)):
+    ended = {name for _, name, _ in RESULT.findall(log)}
+    died = (name for name in EXPECTED.findall(log) if name not in ended)
+    for name in dict.fromkeys((*FAILED.findall(log), *died)):
         text = comments.get(name, "")
         match = RULES.match(text)
         yield (match[1] if match else "-", name, text[match.end():] if match else text)

@@ -1344,8 +1344,8 @@ static long migration_do_stop(void *data)
 }
 
 /*
- * A transition waits for a reset, and meanwhile does not have state_mutex, for
- * which the reset would wait in turn. SIGKILL ends the wait.
+ * V7: a transition waits for a reset, and meanwhile does not have state_mutex,
+ * for which the reset would wait in turn. SIGKILL ends the wait.
  */
 static void migration_waits_for_reset(struct kunit *test)
 {
