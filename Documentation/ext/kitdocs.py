@@ -73,10 +73,16 @@ def bundle_theme(app, exception):
     path = Path(app.outdir, "_static", "scripts", "furo.js")
     if exception or not path.is_file():
         return
-    text = re.sub(r'(?m)^import \w+ from "\./([\w.-]+)";$',
+    text = re.sub(r'(?m)^import (?:\* as )?\w+ from "\./([\w.-]+)";$',
                   lambda m: path.with_name(m[1]).read_text(encoding="utf-8"),
                   path.read_text(encoding="utf-8"))
     path.write_text(text, encoding="utf-8")
+    # That of Debian 13 is loaded as a module, too.
+    for page in Path(app.outdir).rglob("*.html"):
+        old = page.read_text(encoding="utf-8")
+        new = re.sub(r'<script type="module"(?= src="[^"]*/furo\.js)', "<script defer", old)
+        if new != old:
+            page.write_text(new, encoding="utf-8")
 
 
 def setup(app):

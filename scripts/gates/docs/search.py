@@ -15,7 +15,8 @@ FUNCTIONS = re.compile(r"(?m)^ +:functions:((?:.*\n)(?:      .*\n)*)")
 
 def scripts(site: Path) -> list[str]:
     page = BeautifulSoup((site / PAGE).read_text(encoding="utf-8"), "html.parser")
-    return [tag["src"] for tag in page.select("script[src]")]
+    # Without the ?v=... that newer Sphinx appends.
+    return [tag["src"].partition("?")[0] for tag in page.select("script[src]")]
 
 
 def index(site: Path) -> dict:
