@@ -570,9 +570,13 @@ static void nvgrace_v5_wait(struct kunit *test)
 	struct vpk_faulter *faulter;
 	struct vpk_map *map;
 
-	if (wait->kind == VPK_FAULT_VMA && !IS_ENABLED(CONFIG_PER_VMA_LOCK))
-		kunit_skip(test, "no VMA has a lock (CONFIG_PER_VMA_LOCK)");
-	map = vpk_map(test, fn, NVGRACE_USEMEM, 0, PAGE_SIZE);
+	/* mm asks for mmap_lock before a fault of a single page comes here */
+	if (wait->kind == VPK_FAULT_VMA &&
+	    (!IS_ENABLED(CONFIG_PER_VMA_LOCK) ||
+	     !IS_ENABLED(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP)))
+		kunit_skip(test, "no huge faults with the VMA's lock here");
+	map = vpk_map(test, fn, NVGRACE_USEMEM, 0,
+		      wait->kind == VPK_FAULT_VMA ? SZ_2M : PAGE_SIZE);
 	faulter = vpk_faulter_start(test, map, wait->kind);
 	nvgrace_status(fn, NVGRACE_READY, NVGRACE_SLOW);
 	KUNIT_ASSERT_EQ(test, vpk_reset(fn), 0);
