@@ -13,7 +13,7 @@ from pathlib import Path
 
 RESULT = re.compile(r"^ *(not )?ok \d+ (\S+)(.*# SKIP)?", re.M)
 FAILED = re.compile(r"^ {4}not ok \d+ (\w+)", re.M)
-EXPECTED = re.compile(r"^ *# (\w+): (?:EXPECTATION|ASSERTION) FAILED", re.M)
+UNMET = re.compile(r"^ *# (\w+): (?:EXPECTATION|ASSERTION) FAILED", re.M)
 CASE = re.compile(r"/\*((?:[^*]|\*(?!/))*)\*/\s*(?:static )?void (\w+)\(struct kunit \*")
 RULES = re.compile(r"([CV]\d+(?:, [CV]\d+)*): ")
 MESSAGE = re.compile(r"^ *(?:# +)?([CV]\d+(?:, [CV]\d+)*): (.+)$", re.M)
@@ -39,7 +39,7 @@ def broken(log: str, folders: list[Path]):
     """(rules, case, text) for each case that failed, in the order of the log."""
     comments = cases(folders)
     ended = {name for _, name, _ in RESULT.findall(log)}
-    died = (name for name in EXPECTED.findall(log) if name not in ended)
+    died = (name for name in UNMET.findall(log) if name not in ended)
     for name in dict.fromkeys((*FAILED.findall(log), *died)):
         text = comments.get(name, "")
         match = RULES.match(text)
