@@ -25,6 +25,8 @@ enum vpk_access_kind {
 	VPK_CORE,	/* a BAR, through vfio_pci_core_mmap() */
 	VPK_RANGES,	/* its own region, by vfio_pci_core_mmap_ranges() */
 	VPK_OWN_OPS,	/* its own region, by the .mmap of that */
+	VPK_NO_MMAP,	/* its own region, which has no .mmap */
+	VPK_NO_FLAG,	/* its own region, which does not say MMAP */
 	VPK_BY_HAND,	/* a BAR, by vfio_pci_core_remap_pfn_range() */
 };
 
@@ -134,22 +136,32 @@ static const struct vfio_pci_regops vpk_own_region_ops = {
 	.release = vpk_own_region_release,
 };
 
+/* For a region that says MMAP all the same. */
+static const struct vfio_pci_regops vpk_no_mmap_ops = {
+	.rw = vpk_own_region_rw,
+	.release = vpk_own_region_release,
+};
+
 static int vpk_access_open(struct vfio_device *core_vdev)
 {
 	struct vfio_pci_core_device *vdev =
 		container_of(core_vdev, struct vfio_pci_core_device, vdev);
+	enum vpk_access_kind kind = to_vpk_access(vdev)->param->kind;
+	const struct vfio_pci_regops *ops = &vpk_own_region_ops;
+	u32 flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
 	int ret;
 
+	if (kind == VPK_NO_MMAP)
+		ops = &vpk_no_mmap_ops;
+	if (kind != VPK_NO_FLAG)
+		flags |= VFIO_REGION_INFO_FLAG_MMAP;
 	ret = vfio_pci_core_enable(vdev);
 	if (ret)
 		return ret;
 	ret = vfio_pci_core_register_dev_region(vdev,
 						VFIO_REGION_TYPE_PCI_VENDOR_TYPE,
-						1, &vpk_own_region_ops,
-						vpk_own_range(vdev).len,
-						VFIO_REGION_INFO_FLAG_READ |
-						VFIO_REGION_INFO_FLAG_WRITE |
-						VFIO_REGION_INFO_FLAG_MMAP,
+						1, ops,
+						vpk_own_range(vdev).len, flags,
 						NULL);
 	if (ret) {
 		vfio_pci_core_disable(vdev);
@@ -295,6 +307,24 @@ static void c13_info_fails(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(dev->fn, 0));
 }
 
+static const struct vpk_access_case vpk_no_mmap_params[] = {
+	{ "no .mmap", VPK_NO_MMAP, VPK_OWN_REGION },
+	{ "no MMAP flag", VPK_NO_FLAG, VPK_OWN_REGION },
+};
+
+KUNIT_ARRAY_PARAM_DESC(vpk_no_mmap, vpk_no_mmap_params, name);
+
+/* C13: a region is mapped if region info says so, and there is who can do it. */
+static void c13_no_mmap(struct kunit *test)
+{
+	struct vpk_access_dev *dev = vpk_access_device(test, test->param_value,
+						       0);
+	vm_flags_t flags;
+
+	KUNIT_EXPECT_EQ(test, vpk_access_try(test, dev, PROT_READ, &flags),
+			-EINVAL);
+}
+
 /* C13: the core asks once for as long as the device is open, and then again. */
 static void c13_asked_once(struct kunit *test)
 {
@@ -426,6 +456,7 @@ static struct kunit_case vpk_access_cases[] = {
 	KUNIT_CASE_PARAM(c13_read_only, vpk_access_gen_params),
 	KUNIT_CASE_PARAM(c13_write_only, vpk_access_gen_params),
 	KUNIT_CASE_PARAM(c13_info_fails, vpk_access_gen_params),
+	KUNIT_CASE_PARAM(c13_no_mmap, vpk_no_mmap_gen_params),
 	KUNIT_CASE(c13_asked_once),
 	KUNIT_CASE_PARAM(c13_refused_leaves_nothing, vpk_access_gen_params),
 	KUNIT_CASE(c13_export),

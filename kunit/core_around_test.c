@@ -204,29 +204,45 @@ static void around_driver_says_no(struct kunit *test)
 /* A region of two ranges: 8 pages of BAR 2 from 128 on, then those from 16 on. */
 static struct phys_vec vpk_around_phys[2];
 
+/**
+ * struct vpk_around_change - what a driver makes of its ranges later
+ * @name: of the case
+ * @range: which one it changes
+ * @first: by how many pages its beginning moves
+ * @pages: how many pages more it has
+ */
+struct vpk_around_change {
+	const char *name;
+	unsigned int range;
+	int first;
+	int pages;
+};
+
 static int vpk_around_ranges_mmap(struct vfio_device *core_vdev,
 				  struct vm_area_struct *vma)
 {
 	struct vfio_pci_core_device *vdev =
 		container_of(core_vdev, struct vfio_pci_core_device, vdev);
 	phys_addr_t bar = pci_resource_start(vdev->pdev, 2);
+	const struct vpk_around_change *change =
+		vpk_function_of(vdev->pdev)->driver.data;
 
 	vpk_around_phys[0] = (struct phys_vec){
 		.paddr = bar + 128 * PAGE_SIZE, .len = 8 * PAGE_SIZE };
 	vpk_around_phys[1] = (struct phys_vec){
 		.paddr = bar + 16 * PAGE_SIZE, .len = 64 * PAGE_SIZE };
+	if (change) {
+		vpk_around_phys[change->range].paddr += change->first * PAGE_SIZE;
+		vpk_around_phys[change->range].len += change->pages * PAGE_SIZE;
+	}
 	return vfio_pci_core_mmap_ranges(vdev, vma, vpk_around_phys, NULL, 2);
 }
 
-/* V5: neighbours are those in the region, whatever range they are in. */
-static void around_ranges(struct kunit *test)
+static struct vpk_function *vpk_around_ranges_device(struct kunit *test)
 {
 	struct vpk_host *host = vpk_host_create(test);
 	struct vpk_function *fn = vpk_function_add(test, host, &vpk_config);
 	struct vfio_device_ops *ops;
-	unsigned long pfn;
-	struct vpk_map *map;
-	int i, page;
 
 	ops = kunit_kzalloc(test, sizeof(*ops), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, ops);
@@ -236,6 +252,17 @@ static void around_ranges(struct kunit *test)
 	vpk_host_probe(test, host);
 	vpk_bind(test, fn, VPK_DRIVER);
 	vpk_open(test, fn);
+	return fn;
+}
+
+/* V5: neighbours are those in the region, whatever range they are in. */
+static void around_ranges(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_around_ranges_device(test);
+	unsigned long pfn;
+	struct vpk_map *map;
+	int i, page;
+
 	map = vpk_map(test, fn, 2, 0, VPK_PAGES * PAGE_SIZE);
 	for (i = 0; i < VPK_PAGES; i++)
 		KUNIT_EXPECT_EQ(test, vpk_touch_page(map, i), 0);
@@ -248,6 +275,32 @@ static void around_ranges(struct kunit *test)
 	}
 }
 
+static const struct vpk_around_change vpk_around_changes[] = {
+	{ "first address", 0, 1, 0 }, { "first length", 0, 0, -1 },
+	{ "last address", 1, 1, 0 }, { "last length", 1, 0, 1 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(vpk_around_change, vpk_around_changes, name);
+
+/* V5: all mappings of a region have its ranges, as the first one had them. */
+static void ranges_changed(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_around_ranges_device(test);
+	u64 pos = VFIO_PCI_INDEX_TO_OFFSET(2);
+
+	KUNIT_ASSERT_EQ(test, vpk_try_mmap(test, fn, pos, PAGE_SIZE, PROT_READ,
+					   MAP_SHARED), 0);
+	fn->driver.data = (void *)test->param_value;
+	/* The warning comes once, so it may have come before. */
+	kunit_warning_suppress(test)
+		KUNIT_EXPECT_EQ(test, vpk_try_mmap(test, fn, pos, PAGE_SIZE,
+						   PROT_READ, MAP_SHARED),
+				-EINVAL);
+	fn->driver.data = NULL;
+	KUNIT_EXPECT_EQ(test, vpk_try_mmap(test, fn, pos, PAGE_SIZE, PROT_READ,
+					   MAP_SHARED), 0);
+}
+
 static struct kunit_case vpk_around_cases[] = {
 	KUNIT_CASE(around_second_fault),
 	KUNIT_CASE(around_goes_on),
@@ -256,6 +309,7 @@ static struct kunit_case vpk_around_cases[] = {
 	KUNIT_CASE(around_one_page),
 	KUNIT_CASE(around_driver_says_no),
 	KUNIT_CASE(around_ranges),
+	KUNIT_CASE_PARAM(ranges_changed, vpk_around_change_gen_params),
 	{}
 };
 

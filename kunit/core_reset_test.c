@@ -464,6 +464,35 @@ static void foreign_open_meanwhile(struct kunit *test)
 	vpk_expect_no_lock_held(test, fn);
 }
 
+static int vpk_count_locked(const struct vpk_access *access, void *data)
+{
+	struct vpk_other *other = data;
+
+	if (!access->write && access->where == PCI_BASE_ADDRESS_0 &&
+	    rwsem_is_locked(&other->fn->vdev->memory_lock))
+		other->val++;
+	return PCIBIOS_SUCCESSFUL;
+}
+
+/*
+ * C11: what the user will see of the configuration is filled in under
+ * memory_lock: handlers of resets and errors look at it from then on.
+ */
+static void open_fills_config_locked(struct kunit *test)
+{
+	struct vpk_host *host = vpk_host_create(test);
+	struct vpk_function *fn = vpk_function_add(test, host, &vpk_full);
+	struct vpk_other other = { .fn = fn };
+
+	vpk_host_probe(test, host);
+	vpk_bind(test, fn, VPK_DRIVER);
+	vpk_open_container(test, fn);
+	vpk_observe(fn, vpk_count_locked, &other);
+	KUNIT_EXPECT_EQ(test, vpk_open_device(fn), 0);
+	vpk_observe(fn, NULL, NULL);
+	KUNIT_EXPECT_NE(test, other.val, 0);
+}
+
 /*
  * C11: config access before memory_lock: who waits for the one does not hold
  * the other, and the reset that has blocked the first gets the second. Lockdep
@@ -569,6 +598,41 @@ static void command_hot_reset(struct kunit *test)
 	vpk_command_own_reset(test, vpk_run_hot_reset, 0);
 }
 
+/*
+ * C11: who waits for another one's reset or write of PCI_COMMAND can be killed,
+ * and has done nothing then, nor given back what it did not have.
+ */
+static void own_waits_killable(struct kunit *test)
+{
+	static long (*const own[])(void *data) = {
+		vpk_run_command, vpk_run_reset,
+	};
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	struct vpk_other other = { .fn = fn, .val = PCI_COMMAND_MEMORY };
+	struct vpk_worker *first, *second;
+	unsigned int resets = fn->resets;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(own); i++) {
+		first = vpk_worker_start(test, fn->host, vpk_run_command,
+					 &other);
+		second = vpk_worker_start(test, fn->host, own[i], &other);
+		pci_cfg_access_lock(fn->pdev);
+		vpk_worker_go(first);
+		msleep(50);
+		vpk_worker_go(second);
+		msleep(50);
+		KUNIT_EXPECT_FALSE(test, vpk_worker_done(second));
+		vpk_worker_kill(second);
+		KUNIT_EXPECT_EQ(test, vpk_worker_wait(second), -EINTR);
+		KUNIT_EXPECT_FALSE(test, vpk_worker_done(first));
+		pci_cfg_access_unlock(fn->pdev);
+		KUNIT_EXPECT_EQ(test, vpk_worker_wait(first), 2);
+		KUNIT_EXPECT_EQ(test, fn->resets, resets);
+	}
+	vpk_expect_no_lock_held(test, fn);
+}
+
 static struct kunit_case vpk_reset_cases[] = {
 	KUNIT_CASE(foreign_order),
 	KUNIT_CASE(foreign_importer),
@@ -586,11 +650,13 @@ static struct kunit_case vpk_reset_cases[] = {
 	KUNIT_CASE(foreign_bus),
 	KUNIT_CASE(foreign_close_meanwhile),
 	KUNIT_CASE(foreign_open_meanwhile),
+	KUNIT_CASE(open_fills_config_locked),
 	KUNIT_CASE(command_waits_without_lock),
 	KUNIT_CASE(command_foreign_reset),
 	KUNIT_CASE(command_device_reset),
 	KUNIT_CASE(command_flr),
 	KUNIT_CASE(command_hot_reset),
+	KUNIT_CASE(own_waits_killable),
 	{}
 };
 

@@ -26,6 +26,11 @@ static const struct vpk_function_config vpk_large = {
 	.bar_size = { SZ_8M }, .pm = true, .no_soft_reset = true,
 };
 
+/* Its only BAR is the last one that there can be. */
+static const struct vpk_function_config vpk_last = {
+	.bar_size = { [5] = SZ_64K }, .pm = true, .no_soft_reset = true,
+};
+
 /**
  * struct vpk_v4_misuse - how a driver must not call the helper
  * @name: of the case
@@ -47,19 +52,27 @@ struct vpk_v4_misuse {
 /**
  * struct vpk_v4 - a driver that populates its VMA at once
  * @fn: its function
- * @config: what the function looks like, NULL for vpk_full
+ * @second: another one like it, not bound
+ * @config: what the functions look like, NULL for vpk_full
  * @naive: calls remap_pfn_range(), not the core's helper
  * @race: resets the device before .mmap returns
+ * @by_fault: populates nothing
  * @misuse: what it does wrong, NULL for nothing
+ * @private_data: of the VMA, NULL for the device
+ * @vm_ops: of the VMA, NULL for the driver's
  * @done: the reset is over
  * @ret: what the reset returned
  */
 struct vpk_v4 {
 	struct vpk_function *fn;
+	struct vpk_function *second;
 	const struct vpk_function_config *config;
 	bool naive;
 	bool race;
+	bool by_fault;
 	const struct vpk_v4_misuse *misuse;
+	void *private_data;
+	const struct vm_operations_struct *vm_ops;
 	struct completion done;
 	long ret;
 };
@@ -121,18 +134,22 @@ static int vpk_v4_mmap(struct vfio_device *core_vdev,
 	struct vfio_pci_core_device *vdev =
 		container_of(core_vdev, struct vfio_pci_core_device, vdev);
 	struct vpk_v4 *v4 = vpk_function_of(vdev->pdev)->driver.data;
-	unsigned long pfn = PHYS_PFN(pci_resource_start(vdev->pdev, 0)) +
-			    vma->vm_pgoff;
+	int bar = v4->config == &vpk_last ? 5 : 0;
+	unsigned long pfn = PHYS_PFN(pci_resource_start(vdev->pdev, bar) +
+				     ((u64)vma->vm_pgoff << PAGE_SHIFT &
+				      VFIO_PCI_OFFSET_MASK));
 	struct vpk_map map = { .fn = v4->fn, .addr = vma->vm_start };
 	struct task_struct *task;
 	int ret = 0;
 
-	vma->vm_private_data = vdev;
+	vma->vm_private_data = v4->private_data ?: vdev;
 	vma->vm_page_prot = pgprot_noncached(vma->vm_page_prot);
 	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
-	vma->vm_ops = &vpk_v4_vm_ops;
+	vma->vm_ops = v4->vm_ops ?: &vpk_v4_vm_ops;
 	if (v4->misuse)
 		return vpk_v4_misused(v4, vma, pfn);
+	if (v4->by_fault)
+		return 0;
 	if (v4->naive)
 		ret = remap_pfn_range(vma, vma->vm_start, pfn,
 				      vma->vm_end - vma->vm_start,
@@ -153,6 +170,7 @@ static int vpk_v4_mmap(struct vfio_device *core_vdev,
 static struct vpk_function *vpk_v4_device(struct kunit *test, struct vpk_v4 *v4)
 {
 	struct vpk_host *host = vpk_host_create(test);
+	struct vpk_function *second;
 	struct vfio_device_ops *ops;
 
 	init_completion(&v4->done);
@@ -164,9 +182,12 @@ static struct vpk_function *vpk_v4_device(struct kunit *test, struct vpk_v4 *v4)
 	v4->fn->driver.ops = ops;
 	v4->fn->driver.before_register = vpk_v4_before_register;
 	v4->fn->driver.data = v4;
+	second = vpk_function_add(test, host, v4->config ?: &vpk_full);
+	second->driver = v4->fn->driver;
 	vpk_host_probe(test, host);
 	vpk_bind(test, v4->fn, VPK_DRIVER);
 	vpk_open(test, v4->fn);
+	v4->second = second;
 	return v4->fn;
 }
 
@@ -239,6 +260,21 @@ static void v4_helper_populates(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, fn->host->log[0].mapped);
 	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
 	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
+}
+
+/* V4: of the last BAR, as of the others. */
+static void v4_helper_last_bar(struct kunit *test)
+{
+	struct vpk_v4 v4 = { .config = &vpk_last };
+	struct vpk_function *fn = vpk_v4_device(test, &v4);
+	struct vpk_map *map;
+	unsigned long pfn;
+
+	vpk_as_user_begin();
+	map = vpk_map(test, fn, 5, 0, PAGE_SIZE);
+	vpk_as_user_end();
+	KUNIT_ASSERT_EQ(test, vpk_pfn(map, 0, &pfn, NULL), 0);
+	KUNIT_EXPECT_EQ(test, pfn, vpk_bar_pfn(fn, 5, 0));
 }
 
 /*
@@ -355,24 +391,78 @@ static void v4_helper_after_fault(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, pfn, vpk_bar_pfn(fn, 0, 0));
 }
 
+/**
+ * struct vpk_v4_other - what differs in the mapping that has taken the place
+ * @name: of the case
+ * @offset: where it begins in the BAR
+ * @before: how far in front of the old one it begins
+ * @len: how long it is
+ * @second: it is one of another device
+ * @private: it is private
+ * @private_data: of the VMA is another
+ * @vm_ops: of the VMA are others
+ */
+struct vpk_v4_other {
+	const char *name;
+	unsigned long offset;
+	unsigned long before;
+	unsigned long len;
+	bool second;
+	bool private;
+	bool private_data;
+	bool vm_ops;
+};
+
+static const struct vpk_v4_other vpk_v4_others[] = {
+	{ .name = "offset", .offset = 2 * PAGE_SIZE, .len = 2 * PAGE_SIZE },
+	{ .name = "start", .before = PAGE_SIZE, .len = 3 * PAGE_SIZE },
+	{ .name = "shorter", .len = PAGE_SIZE },
+	{ .name = "longer", .len = 3 * PAGE_SIZE },
+	{ .name = "device", .len = 2 * PAGE_SIZE, .second = true },
+	{ .name = "private", .len = 2 * PAGE_SIZE, .private = true },
+	{ .name = "private_data", .len = 2 * PAGE_SIZE, .private_data = true },
+	{ .name = "vm_ops", .len = 2 * PAGE_SIZE, .vm_ops = true },
+};
+
+KUNIT_ARRAY_PARAM_DESC(vpk_v4_other, vpk_v4_others, name);
+
+static const struct vm_operations_struct vpk_v4_other_vm_ops = {
+	.fault = vpk_v4_fault,
+};
+
 /* V4: another mapping has taken the place of the one to populate. */
 static void v4_helper_replaced(struct kunit *test)
 {
+	const struct vpk_v4_other *other = test->param_value;
 	struct vpk_v4 v4 = {};
 	struct vpk_function *fn = vpk_v4_device(test, &v4);
 	struct vpk_map *map = vpk_v4_map(test, &v4);
+	struct file *file = fn->device;
 	unsigned long addr;
 
-	/* A thread of the kernel: this one is not populated by itself. */
+	/* A thread of the kernel: it waits for nothing to return to. */
 	current->flags |= PF_KTHREAD;
+	/* All that is not said to differ is the same. */
+	v4.by_fault = true;
+	v4.private_data = other->private_data ? (void *)&v4 : fn->vdev;
+	if (other->vm_ops)
+		v4.vm_ops = &vpk_v4_other_vm_ops;
+	if (other->second) {
+		vpk_bind(test, v4.second, VPK_DRIVER);
+		vpk_open(test, v4.second);
+		file = v4.second->device;
+	}
 	vpk_unmap(map);
-	addr = vm_mmap(fn->device, map->addr, map->len, PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_FIXED, 2 * PAGE_SIZE);
+	addr = vm_mmap(file, map->addr - other->before, other->len,
+		       PROT_READ | PROT_WRITE, MAP_FIXED |
+		       (other->private ? MAP_PRIVATE : MAP_SHARED),
+		       other->offset);
 	vpk_as_user_begin();
 	vpk_as_user_end();
-	KUNIT_ASSERT_EQ(test, addr, map->addr);
+	KUNIT_ASSERT_EQ(test, addr, map->addr - other->before);
 	KUNIT_EXPECT_FALSE_MSG(test, vpk_mapped(map, 0),
 			       "populated with what is no longer mapped there");
+	vm_munmap(addr, other->len);
 }
 
 /**
@@ -561,6 +651,7 @@ static const struct vpk_v4_misuse vpk_v4_misuses[] = {
 	{ .name = "no_vm_ops", .no_ops = true },
 	{ .name = "no_fault", .no_fault = true },
 	{ .name = "no_bar", .region = VFIO_PCI_CONFIG_REGION_INDEX },
+	{ .name = "rom", .region = VFIO_PCI_ROM_REGION_INDEX },
 };
 
 KUNIT_ARRAY_PARAM_DESC(vpk_v4_misuse, vpk_v4_misuses, name);
@@ -583,6 +674,7 @@ static struct kunit_case vpk_v4_cases[] = {
 	KUNIT_CASE(v4_naive_loses),
 	KUNIT_CASE(v4_helper_wins),
 	KUNIT_CASE(v4_helper_populates),
+	KUNIT_CASE(v4_helper_last_bar),
 	KUNIT_CASE(v4_helper_memory_disabled),
 	KUNIT_CASE(v4_helper_trylock),
 	KUNIT_CASE(v4_helper_unmapped),
@@ -591,7 +683,7 @@ static struct kunit_case vpk_v4_cases[] = {
 	KUNIT_CASE(v4_helper_large),
 	KUNIT_CASE(v4_helper_signal),
 	KUNIT_CASE(v4_helper_after_fault),
-	KUNIT_CASE(v4_helper_replaced),
+	KUNIT_CASE_PARAM(v4_helper_replaced, vpk_v4_other_gen_params),
 	KUNIT_CASE(v4_helper_no_cycle),
 	KUNIT_CASE(v4_helper_killed),
 	KUNIT_CASE_PARAM(v4_helper_misused, vpk_v4_misuse_gen_params),

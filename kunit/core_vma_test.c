@@ -9,6 +9,7 @@
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/mm.h>
+#include <linux/mman.h>
 
 #include "vfio_pci_kunit.h"
 
@@ -123,8 +124,52 @@ static void v8_left_alone(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));
 }
 
+/* A driver that backs a mapping by a file that has nothing to do with the core. */
+static int vpk_vma_own_file(struct vfio_device *core_vdev,
+			    struct vm_area_struct *vma)
+{
+	struct vfio_pci_core_device *vdev =
+		container_of(core_vdev, struct vfio_pci_core_device, vdev);
+
+	vma_set_file(vma, vpk_function_of(vdev->pdev)->group);
+	vma->vm_ops = &vpk_vma_ops;
+	return 0;
+}
+
+/* V8: not the core's mapping, so none of its business. */
+static void v8_own_file(struct kunit *test)
+{
+	struct vpk_host *host = vpk_host_create(test);
+	struct vpk_function *fn = vpk_function_add(test, host, &vpk_full);
+	struct vpk_map map = { .fn = fn, .len = PAGE_SIZE };
+	struct vfio_device_ops *ops;
+	struct vm_area_struct *vma;
+
+	ops = kunit_kzalloc(test, sizeof(*ops), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, ops);
+	*ops = *vpk_driver_ops();
+	ops->mmap = vpk_vma_own_file;
+	fn->driver.ops = ops;
+	vpk_host_probe(test, host);
+	vpk_bind(test, fn, VPK_DRIVER);
+	vpk_open(test, fn);
+	KUNIT_ASSERT_EQ(test, kunit_attach_mm(), 0);
+	kunit_warning_suppress(test) {
+		map.addr = vm_mmap(fn->device, 0, PAGE_SIZE, PROT_READ,
+				   MAP_SHARED, 0);
+		KUNIT_EXPECT_SUPPRESSED_WARNING_COUNT(test, 0);
+	}
+	KUNIT_ASSERT_FALSE(test, IS_ERR_VALUE(map.addr));
+	vma = vpk_vma_get(&map, 0);
+	KUNIT_EXPECT_PTR_EQ(test, vma->vm_ops, &vpk_vma_ops);
+	KUNIT_EXPECT_PTR_EQ(test, vma->vm_file, fn->group);
+	vpk_vma_put(&map);
+	vm_munmap(map.addr, PAGE_SIZE);
+}
+
 static struct kunit_case vpk_vma_cases[] = {
 	KUNIT_CASE_PARAM(v8_left_alone, vpk_vma_gen_params),
+	KUNIT_CASE(v8_own_file),
 	{}
 };
 

@@ -404,10 +404,10 @@ long vpk_hot_reset(struct vpk_function *fn)
 static void vpk_expect_position(struct vpk_function *fn, unsigned int index,
 				u64 off, loff_t pos, ssize_t ret)
 {
-	if (ret >= 0)
-		KUNIT_EXPECT_EQ_MSG(fn->host->test, pos,
-				    VFIO_PCI_INDEX_TO_OFFSET(index) + off + ret,
-				    "the position after read() or write()");
+	KUNIT_EXPECT_EQ_MSG(fn->host->test, pos,
+			    VFIO_PCI_INDEX_TO_OFFSET(index) + off +
+			    max(ret, (ssize_t)0),
+			    "the position after read() or write()");
 }
 
 /**
