@@ -15,6 +15,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import guest
 import judge
 import page
 import results
@@ -35,6 +36,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=0, help="how many mutants; 0: all")
     parser.add_argument("--seed", default="1", help="what draws the sample")
     parser.add_argument("--floor", type=float, default=0, help="the percentage that has to be found")
+    parser.add_argument("--guest", metavar="BASE", help="try survivors in the guest as well")
+    parser.add_argument("--guest-floor", type=float, default=0, help="with the guest's tests")
     parser.add_argument("--only", default="", help="FILE[:LINE], a part of the path is enough")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--dry-run", action="store_true", help="list the mutants and try none")
@@ -209,12 +212,16 @@ def main() -> int:
         for number in range(1, len(kernels) + 1):
             done = run_all(order, trial, [s[:number] for s in sets], args.count)
     known = results.equivalents()
+    if args.guest and not args.report and page.survivors(done, known):
+        last = guest.machine(args.guest, args.out / "guest", lock, trial.known, known)
+        done = run_all(order, trial, [[last]], args.count)
     total = results.score(done, known)
     print("\n" + page.summary(done, known))
     title = f"seed {args.seed}, {args.over}, tests {trial.tests}"
     (args.out / "index.html").write_text(page.html(done, known, title), encoding="utf-8")
     print(f"page: {args.out / 'index.html'}")
-    return 0 if done and total.percent >= args.floor else 1
+    enough = total.percent >= args.floor and total.percent_of_all >= args.guest_floor
+    return 0 if done and enough else 1
 
 
 if __name__ == "__main__":

@@ -27,11 +27,11 @@ class NotBuilt(Exception):
 class Kernel:
     """A folder with a good kernel of one architecture."""
 
-    def __init__(self, arch: str, out: Path, tree: Path, lock: str):
+    def __init__(self, arch: str, out: Path, tree: Path, lock: str, folder: Path | None = None):
         self.arch, self.out, self.tree, self.lock = arch, out, tree, lock
-        self.folder = out / "linux"
-        self.guest = (out / "guest").read_text(encoding="utf-8").splitlines()
-        self.right = out / "ktap.log"
+        self.folder = folder or out / "linux"
+        # How scripts/run-kunit has started it.
+        self.guest = [] if folder else (out / "guest").read_text(encoding="utf-8").splitlines()
         # One guest of QEMU at a time, where people share a small machine.
         self.guest_lock = f"{lock}.guest.lock" if lock and arch != "uml" else ""
         self.link_environment: dict[str, str] = {}
@@ -131,24 +131,31 @@ class Kernel:
                             "obj=arch/x86/boot arch/x86/boot/bzImage")
         return "\n".join(commands)
 
-    def make(self) -> None:
-        """The kernel's build itself. It says with what environment it links."""
+    def forget_fault(self) -> None:
+        """A run that was killed has left the object of a mutant."""
         trying = self.out / "trying"
         if trying.exists():
-            # A run that was killed has left the object of a mutant.
             (self.folder / trying.read_text(encoding="utf-8")).unlink(missing_ok=True)
             trying.unlink()
+
+    def kernel_make(self, *words: str) -> None:
+        """The kernel's build, as it was made at first."""
         environment = {k: v for k, v in os.environ.items() if k not in TREE_MAKE}
+        arch = {"uml": "um", "guest": "x86_64"}.get(self.arch, self.arch.partition("+")[0])
+        have_ccache = self.command_file("init/main.c").read_text(encoding="utf-8").count(":= ccache ")
+        self.run(["make", "-s", f"ARCH={arch}", f"O={self.folder}", "-C", str(self.tree),
+                  "CC=ccache gcc" if have_ccache else "CC=gcc", *words], environment, self.lock)
+
+    def make(self) -> None:
+        """The kernel's build itself. It says with what environment it links."""
+        self.forget_fault()
         wrapper, seen = self.out / "nm", self.out / "link-environment"
         wrapper.write_text(f'#!/bin/sh\nenv -0 >"{seen}"\nexec nm "$@"\n')
         wrapper.chmod(0o755)
         seen.unlink(missing_ok=True)
         # Others call nm too; the last call is to be that of a link.
         (self.folder / "vmlinux.unstripped").unlink(missing_ok=True)
-        arch = "um" if self.arch == "uml" else self.arch.partition("+")[0]
-        have_ccache = self.command_file("init/main.c").read_text(encoding="utf-8").count(":= ccache ")
-        self.run(["make", "-s", f"ARCH={arch}", f"O={self.folder}", "-C", str(self.tree), f"NM={wrapper}",
-                  "CC=ccache gcc" if have_ccache else "CC=gcc", "vmlinux"], environment, self.lock)
+        self.kernel_make(f"NM={wrapper}", "vmlinux")
         words = seen.read_bytes().split(b"\0")
         pairs = (os.fsdecode(word).split("=", 1) for word in words if b"=" in word)
         self.link_environment = {k: v for k, v in pairs if k not in TREE_MAKE} | {"NM": "nm"}

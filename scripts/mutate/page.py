@@ -22,8 +22,8 @@ td.n { text-align: right; } pre { overflow-x: auto; padding: .6rem; border: 1px 
 def text_table(results: list[Result], known: list[Equivalent], key: str) -> str:
     rows = [(name.rsplit("drivers/vfio/pci/")[-1], s) for name, s in table(results, known, key)]
     width = max((len(name) for name, _ in rows), default=4)
-    lines = [f"{key:{width}}  found  survived  equivalent  no mutants"]
-    lines += [f"{name:{width}}  {s.found:5}  {s.survived:8}  {s.equivalent:10}  {s.no_mutants:10}"
+    lines = [f"{key:{width}}  found  in guest  survived  equivalent  no mutants"]
+    lines += [f"{name:{width}}  {s.found:5}  {s.in_guest:8}  {s.survived:8}  {s.equivalent:10}  {s.no_mutants:10}"
               for name, s in rows]
     return "\n".join(lines)
 
@@ -52,10 +52,10 @@ def entry(result: Result, words: str) -> str:
 
 
 def html_table(results: list[Result], known: list[Equivalent], key: str) -> str:
-    rows = "".join(f"<tr><td>{escape(name)}</td><td class=n>{s.found}</td><td class=n>{s.survived}</td>"
+    rows = "".join(f"<tr><td>{escape(name)}</td><td class=n>{s.found}</td><td class=n>{s.in_guest}</td><td class=n>{s.survived}</td>"
                    f"<td class=n>{s.equivalent}</td><td class=n>{s.no_mutants}</td></tr>\n"
                    for name, s in table(results, known, key))
-    return (f"<table><tr><th>{key}</th><th>found</th><th>survived</th><th>equivalent</th>"
+    return (f"<table><tr><th>{key}</th><th>found</th><th>in guest</th><th>survived</th><th>equivalent</th>"
             f"<th>no mutants</th></tr>\n{rows}</table>\n")
 
 

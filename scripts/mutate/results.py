@@ -111,23 +111,36 @@ def wilson(hits: int, of: int) -> tuple[float, float]:
 
 @dataclass
 class Score:
-    found: int = 0
+    found: int = 0              # by KUnit
+    in_guest: int = 0           # only by the guest's tests
     survived: int = 0
     equivalent: int = 0
     no_mutants: int = 0
 
     @property
     def counted(self) -> int:
-        return self.found + self.survived
+        return self.found + self.in_guest + self.survived
 
     @property
     def percent(self) -> float:
-        return 100 * self.found / self.counted if self.counted else 0.0
+        """By KUnit alone."""
+        return self.share(self.found)
+
+    @property
+    def percent_of_all(self) -> float:
+        return self.share(self.found + self.in_guest)
+
+    def share(self, hits: int) -> float:
+        return 100 * hits / self.counted if self.counted else 0.0
+
+    def words(self, hits: int) -> str:
+        low, high = wilson(hits, self.counted)
+        return (f"{hits} of {self.counted} found: {self.share(hits):.1f} % "
+                f"(95 % interval {100 * low:.1f} to {100 * high:.1f})")
 
     def __str__(self) -> str:
-        low, high = wilson(self.found, self.counted)
-        return (f"{self.found} of {self.counted} found: {self.percent:.1f} % "
-                f"(95 % interval {100 * low:.1f} to {100 * high:.1f}); "
+        more = f"; with the guest's tests {self.words(self.found + self.in_guest)}" if self.in_guest else ""
+        return (f"{self.words(self.found)}{more}; "
                 f"{self.equivalent} equivalent, {self.no_mutants} no mutants")
 
 
@@ -136,6 +149,8 @@ def score(results: list[Result], known: list[Equivalent]) -> Score:
     for result in results:
         if result.verdict not in ("found", "survived"):
             total.no_mutants += 1
+        elif result.verdict == "found" and result.by == "guest":
+            total.in_guest += 1
         elif result.verdict == "found":
             total.found += 1
         elif reason_of(result, known):

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import guest
 import judge
 from kernel import Kernel, NotBuilt
 from results import Result, diff_of, save
@@ -30,6 +31,10 @@ class Machine:
     def arch(self) -> str:
         return self.kernel.arch
 
+    def takes(self, _result: Result | None) -> bool:
+        """Whether it is for this mutant at all."""
+        return True
+
     def notices(self, survived_before: bool) -> str:
         """What the suites find in the kernel as it is built now, or nothing. First those
         cases that only this kernel can run, and all others if no kernel has run them."""
@@ -48,6 +53,9 @@ class Machine:
                            self.kernel.guest_lock)
 
 
+AnyMachine = Machine | guest.GuestMachine
+
+
 @dataclass
 class Trial:
     """Everything that the mutants of a run share."""
@@ -57,19 +65,22 @@ class Trial:
     known: dict[str, Result]
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def open(self, mutant: Mutant, machines: list[Machine]) -> list[Machine]:
+    def open(self, mutant: Mutant, machines: list[AnyMachine]) -> list[Machine]:
         """The machines that have yet to try it. A survivor is tried again when the
         tests have changed."""
-        able = [m for m in machines if m.kernel.compiles(mutant.path)]
         result = self.known.get(mutant.id)
+        able = [m for m in machines if m.kernel.compiles(mutant.path) and m.takes(result)]
         if not result:
+            return able
+        if result.verdict == "found" and result.by == guest.NAME and result.tests != self.tests:
+            # KUnit has new cases, and may do without the guest now.
             return able
         if result.verdict in ("found", "twin"):
             return []
         again = result.by.split() if result.tests != self.tests else []
         return [m for m in able if m.arch in again or m.arch not in result.objects]
 
-    def run(self, mutant: Mutant, machines: list[Machine]) -> Result:
+    def run(self, mutant: Mutant, machines: list[AnyMachine]) -> Result:
         """Try it on each until one notices."""
         before = self.known.get(mutant.id)
         source = self.sources[mutant.path]
@@ -82,7 +93,7 @@ class Trial:
         for machine in machines:
             verdict, how, result.objects[machine.arch] = self.on(
                 machine, mutant, source.text, text, result.verdict == "survived")
-            if verdict == "survived":
+            if verdict == "survived" and result.verdict != "found":
                 result.by = f"{result.by} {machine.arch}".strip()
             if verdict in ("found", "twin"):
                 result.by = machine.arch
@@ -96,7 +107,7 @@ class Trial:
             save(self.log, result)
         return result
 
-    def on(self, machine: Machine, mutant: Mutant, good: str, text: str,
+    def on(self, machine: AnyMachine, mutant: Mutant, good: str, text: str,
            survived_before: bool) -> tuple[str, str, str]:
         """The verdict of one machine, in what words, and the object's digest."""
         kernel = machine.kernel
@@ -118,7 +129,7 @@ class Trial:
             kernel.restore(mutant.path)
         return "found" if how else "survived", how, digest
 
-    def twin(self, machine: Machine, name: str, digest: str) -> str:
+    def twin(self, machine: AnyMachine, name: str, digest: str) -> str:
         """The mutant, if there is one, that has the same object."""
         with self.lock:
             other = machine.objects.setdefault(digest, name)
