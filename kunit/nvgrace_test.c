@@ -548,6 +548,31 @@ static void nvgrace_v7_slow(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
 }
 
+static int nvgrace_not_ready(struct vfio_pci_core_device *vdev,
+			     unsigned int region_index)
+{
+	return -EAGAIN;
+}
+
+/* V5: a driver that cannot wait: the user gets SIGBUS, whatever it says. */
+static void nvgrace_v5_cannot_wait(struct kunit *test)
+{
+	struct vpk_function *fn = nvgrace_open(test, &nvgrace_cxl, NVGRACE_LEN);
+	const struct vfio_pci_device_ops *ops = fn->vdev->pci_ops;
+	struct vfio_pci_device_ops own = *ops;
+	struct vpk_map *map;
+
+	own.memory_ready = nvgrace_not_ready;
+	own.wait_memory_ready = NULL;
+	map = vpk_map(test, fn, NVGRACE_USEMEM, 0, PAGE_SIZE);
+	fn->vdev->pci_ops = &own;
+	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), -EFAULT);
+	fn->vdev->pci_ops = ops;
+	vpk_expect_no_lock_held(test, fn);
+	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
+	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
+}
+
 static const struct nvgrace_wait {
 	const char *name;
 	enum vpk_fault_kind kind;
@@ -699,6 +724,7 @@ static struct kunit_case nvgrace_cases[] = {
 	KUNIT_CASE(nvgrace_cxl_slow_probe),
 	KUNIT_CASE(nvgrace_cxl_never_probe),
 	KUNIT_CASE(nvgrace_v7_slow),
+	KUNIT_CASE(nvgrace_v5_cannot_wait),
 	KUNIT_CASE_PARAM(nvgrace_v5_wait, nvgrace_wait_gen_params),
 	KUNIT_CASE(nvgrace_v5_nowait),
 	KUNIT_CASE(nvgrace_v7_never),
