@@ -94,8 +94,8 @@ def passed(results_of: list[tuple[str, str, bool]]) -> set[str]:
 
 
 def machines(kernels: list[Kernel], known: dict[str, results.Result]) -> list[Machine]:
-    """Each good kernel is linked and run once in the way that the mutants are. The next
-    kernel need not run again what has let a mutant survive on those before it."""
+    """Each good kernel is linked and run once in the way that the mutants are; where
+    kernels come before it, once more with only the cases that those cannot run."""
     found: list[Machine] = []
     for kernel in kernels:
         kernel.make()

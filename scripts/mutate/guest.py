@@ -85,7 +85,7 @@ class GuestMachine:
         """Minutes for each: only what survives, and is not known to do the same."""
         return bool(result) and result.verdict == "survived" and not reason_of(result, self.explained)
 
-    def notices(self, _survived_before: bool) -> str:
+    def notices(self) -> str:
         self.kernel.link()
         return self.kernel.notices()
 
