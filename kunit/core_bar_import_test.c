@@ -453,6 +453,46 @@ static void import_twice(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_bar_import(&bar, &phys[0]), 0);
 }
 
+static struct sg_table *vpk_foreign_map(struct dma_buf_attachment *attach,
+					enum dma_data_direction dir)
+{
+	return ERR_PTR(-EIO);
+}
+
+static void vpk_foreign_unmap(struct dma_buf_attachment *attach,
+			      struct sg_table *sgt, enum dma_data_direction dir)
+{
+}
+
+static void vpk_foreign_release(struct dma_buf *dmabuf)
+{
+}
+
+static const struct dma_buf_ops vpk_foreign_ops = {
+	.map_dma_buf = vpk_foreign_map,
+	.unmap_dma_buf = vpk_foreign_unmap,
+	.release = vpk_foreign_release,
+};
+
+/* C10: nor does it get a physical address from a DMABUF of somebody else. */
+static void import_foreign(struct kunit *test)
+{
+	DEFINE_DMA_BUF_EXPORT_INFO(info);
+	struct phys_vec phys = {};
+	struct vpk_bar bar = {};
+
+	vpk_bar_open(test, &bar);
+	info.ops = &vpk_foreign_ops;
+	info.size = PAGE_SIZE;
+	info.priv = &bar;
+	bar.dmabuf = dma_buf_export(&info);
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, bar.dmabuf);
+	vpk_put_later(test, bar.dmabuf);
+	vpk_bar_attach(test, &bar);
+	KUNIT_EXPECT_EQ(test, vpk_bar_part(bar.attach, 0, PAGE_SIZE, true, NULL,
+					   &phys), -EOPNOTSUPP);
+}
+
 /* C10: iommufd learns of no DMABUF where a VMA is backed by none of the core's. */
 static void import_not_ours(struct kunit *test)
 {
@@ -494,6 +534,7 @@ static struct kunit_case vpk_bar_import_cases[] = {
 	KUNIT_CASE(import_ranges),
 	KUNIT_CASE(import_joined),
 	KUNIT_CASE(import_twice),
+	KUNIT_CASE(import_foreign),
 	KUNIT_CASE(import_not_ours),
 	{}
 };

@@ -172,6 +172,24 @@ static void nvgrace_v5_bar(struct kunit *test)
 	vpk_path_check(test, map);
 }
 
+/* V5: where huge pages are to map: the memory, or the BAR, from an offset on. */
+static void nvgrace_v5_mmap_phys(struct kunit *test)
+{
+	struct vpk_function *fn = nvgrace_open(test, &nvgrace_cxl, NVGRACE_LEN);
+	struct vfio_pci_core_device *vdev = fn->vdev;
+	int (*where)(struct vfio_pci_core_device *vdev, unsigned int index,
+		     u64 offset, u64 len, u64 *phys);
+	u64 phys = 0;
+
+	where = vdev->pci_ops->get_mmap_phys;
+	KUNIT_EXPECT_EQ(test, where(vdev, NVGRACE_USEMEM, PAGE_SIZE, PAGE_SIZE,
+				    &phys), 0);
+	KUNIT_EXPECT_EQ(test, phys, NVGRACE_BASE + PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, where(vdev, 0, PAGE_SIZE, PAGE_SIZE, &phys), 0);
+	KUNIT_EXPECT_EQ(test, phys,
+			pci_resource_start(fn->pdev, 0) + PAGE_SIZE);
+}
+
 static struct vpk_map *nvgrace_map(struct kunit *test)
 {
 	struct vpk_function *fn = nvgrace_open(test, &nvgrace_cxl, NVGRACE_LEN);
@@ -713,6 +731,7 @@ static struct kunit_case nvgrace_cases[] = {
 	KUNIT_CASE(nvgrace_v7_foreign_reset),
 	KUNIT_CASE(nvgrace_v7_error),
 	KUNIT_CASE(nvgrace_v7_close),
+	KUNIT_CASE(nvgrace_v5_mmap_phys),
 	KUNIT_CASE(nvgrace_v5_whole),
 	KUNIT_CASE(nvgrace_v5_carved),
 	KUNIT_CASE(nvgrace_v5_too_small),
