@@ -363,6 +363,7 @@ static void wc_access(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_region_write(fn, BAR, WINDOW_END - 3, val, 24),
 			24);
 	KUNIT_EXPECT_EQ(test, vpk_region_read(fn, BAR, BAR_SIZE - 4, val, 8), 4);
+	KUNIT_EXPECT_EQ(test, vpk_region_read(fn, BAR, BAR_SIZE - 1, val, 1), 1);
 	KUNIT_EXPECT_EQ(test, vpk_region_read(fn, WHOLE, 0, val, 8), 8);
 
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO((void __force *)
