@@ -238,7 +238,10 @@ static int vpk_around_ranges_mmap(struct vfio_device *core_vdev,
 	return vfio_pci_core_mmap_ranges(vdev, vma, vpk_around_phys, NULL, 2);
 }
 
-static struct vpk_function *vpk_around_ranges_device(struct kunit *test)
+static struct vpk_function *
+vpk_around_ranges_device(struct kunit *test,
+			 int (*mmap)(struct vfio_device *core_vdev,
+				     struct vm_area_struct *vma))
 {
 	struct vpk_host *host = vpk_host_create(test);
 	struct vpk_function *fn = vpk_function_add(test, host, &vpk_config);
@@ -247,7 +250,7 @@ static struct vpk_function *vpk_around_ranges_device(struct kunit *test)
 	ops = kunit_kzalloc(test, sizeof(*ops), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, ops);
 	*ops = *vpk_driver_ops();
-	ops->mmap = vpk_around_ranges_mmap;
+	ops->mmap = mmap;
 	fn->driver.ops = ops;
 	vpk_host_probe(test, host);
 	vpk_bind(test, fn, VPK_DRIVER);
@@ -258,7 +261,8 @@ static struct vpk_function *vpk_around_ranges_device(struct kunit *test)
 /* V5: neighbours are those in the region, whatever range they are in. */
 static void around_ranges(struct kunit *test)
 {
-	struct vpk_function *fn = vpk_around_ranges_device(test);
+	struct vpk_function *fn =
+		vpk_around_ranges_device(test, vpk_around_ranges_mmap);
 	unsigned long pfn;
 	struct vpk_map *map;
 	int i, page;
@@ -285,7 +289,8 @@ KUNIT_ARRAY_PARAM_DESC(vpk_around_change, vpk_around_changes, name);
 /* V5: all mappings of a region have its ranges, as the first one had them. */
 static void ranges_changed(struct kunit *test)
 {
-	struct vpk_function *fn = vpk_around_ranges_device(test);
+	struct vpk_function *fn =
+		vpk_around_ranges_device(test, vpk_around_ranges_mmap);
 	u64 pos = VFIO_PCI_INDEX_TO_OFFSET(2);
 
 	KUNIT_ASSERT_EQ(test, vpk_try_mmap(test, fn, pos, PAGE_SIZE, PROT_READ,
@@ -301,6 +306,41 @@ static void ranges_changed(struct kunit *test)
 					   MAP_SHARED), 0);
 }
 
+/* Ranges of which the first is the whole BAR, and later the BAR by itself. */
+static int vpk_around_bar_mmap(struct vfio_device *core_vdev,
+			       struct vm_area_struct *vma)
+{
+	struct vfio_pci_core_device *vdev =
+		container_of(core_vdev, struct vfio_pci_core_device, vdev);
+	struct phys_vec phys[] = {
+		{ pci_resource_start(vdev->pdev, 2),
+		  pci_resource_len(vdev->pdev, 2) },
+		{ pci_resource_start(vdev->pdev, 2), PAGE_SIZE },
+	};
+
+	if (vpk_function_of(vdev->pdev)->driver.data)
+		return vfio_pci_core_mmap(core_vdev, vma);
+	return vfio_pci_core_mmap_ranges(vdev, vma, phys, NULL,
+					 ARRAY_SIZE(phys));
+}
+
+/* V5: nor is a BAR the region that ranges were mapped as. */
+static void ranges_not_the_bar(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_around_ranges_device(test,
+							   vpk_around_bar_mmap);
+	u64 pos = VFIO_PCI_INDEX_TO_OFFSET(2);
+
+	KUNIT_ASSERT_EQ(test, vpk_try_mmap(test, fn, pos, PAGE_SIZE, PROT_READ,
+					   MAP_SHARED), 0);
+	fn->driver.data = fn;
+	/* The warning comes once, so it may have come before. */
+	kunit_warning_suppress(test)
+		KUNIT_EXPECT_EQ(test, vpk_try_mmap(test, fn, pos, PAGE_SIZE,
+						   PROT_READ, MAP_SHARED),
+				-EINVAL);
+}
+
 static struct kunit_case vpk_around_cases[] = {
 	KUNIT_CASE(around_second_fault),
 	KUNIT_CASE(around_goes_on),
@@ -310,6 +350,7 @@ static struct kunit_case vpk_around_cases[] = {
 	KUNIT_CASE(around_driver_says_no),
 	KUNIT_CASE(around_ranges),
 	KUNIT_CASE_PARAM(ranges_changed, vpk_around_change_gen_params),
+	KUNIT_CASE(ranges_not_the_bar),
 	{}
 };
 

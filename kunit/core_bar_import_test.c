@@ -375,6 +375,10 @@ static void import_ranges(struct kunit *test)
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, bar.dmabuf);
 	vpk_put_later(test, bar.dmabuf);
 	vpk_bar_attach(test, &bar);
+	/* Nor is a byte more than a range has. */
+	KUNIT_EXPECT_EQ(test, vpk_bar_part(bar.attach, 3 * PAGE_SIZE,
+					   PAGE_SIZE + 1, true, NULL, &phys),
+			-EOPNOTSUPP);
 	for (i = 0; i < ARRAY_SIZE(parts); i++) {
 		ret = vpk_bar_part(bar.attach, parts[i].start * PAGE_SIZE,
 				   parts[i].pages * PAGE_SIZE, true, NULL,
