@@ -22,7 +22,7 @@ static void faults_mmap(struct kunit *test)
 /* Each allocation in open fails once. */
 static void faults_open(struct kunit *test)
 {
-	vpk_faults_open_check(test, &vpk_plain, VPK_DRIVER);
+	vpk_faults_open_check(test, &vpk_plain, VPK_DRIVER, 2);
 }
 
 /* Each allocation in the export of a DMABUF fails once. */

@@ -245,6 +245,7 @@ void vpk_faults_probe_check(struct kunit *test,
  * @test: the test
  * @config: a function that the driver drives
  * @driver: the driver's name
+ * @index: a region that the device has to have whenever it is open
  *
  * The errno is -ENOMEM where it cannot be done without (or -EBUSY, of a BAR that
  * the driver insists on), nothing is left behind, and the next attempt works.
@@ -253,9 +254,10 @@ void vpk_faults_probe_check(struct kunit *test,
  */
 void vpk_faults_open_check(struct kunit *test,
 			   const struct vpk_function_config *config,
-			   const char *driver)
+			   const char *driver, unsigned int index)
 {
 	unsigned int nth, failures = 0;
+	struct vfio_region_info info;
 	struct vpk_function *fn;
 	bool failed = true;
 
@@ -274,6 +276,10 @@ void vpk_faults_open_check(struct kunit *test,
 		if (ret && ret != -EBUSY)
 			KUNIT_EXPECT_EQ_MSG(test, ret, -ENOMEM,
 					    "allocation %u", nth);
+		if (!ret)
+			KUNIT_EXPECT_EQ_MSG(test,
+					    vpk_region_info(fn, index, &info),
+					    0, "allocation %u", nth);
 		vpk_expect_no_lock_held(test, fn);
 		vpk_close(fn);
 		KUNIT_EXPECT_TRUE(test, vpk_wait_open_count(fn, 0));

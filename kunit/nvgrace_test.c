@@ -591,6 +591,63 @@ static void nvgrace_v5_cannot_wait(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
 }
 
+/* What happens while a fault waits: memory_lock is taken in between. */
+static struct {
+	struct completion waits;
+	struct completion locked;
+	bool ready;
+} nvgrace_gate;
+
+static int nvgrace_ready_later(struct vfio_pci_core_device *vdev,
+			       unsigned int region_index)
+{
+	return nvgrace_gate.ready ? 0 : -EAGAIN;
+}
+
+static int nvgrace_wait_for_lock(struct vfio_pci_core_device *vdev,
+				 unsigned int region_index)
+{
+	complete_all(&nvgrace_gate.waits);
+	wait_for_completion_timeout(&nvgrace_gate.locked, 10 * HZ);
+	nvgrace_gate.ready = true;
+	return 0;
+}
+
+/*
+ * V5: a fault that has waited for the GPU, and then waits for somebody's reset,
+ * is killed there: it maps nothing, and gives back no lock that it does not have.
+ */
+static void nvgrace_v5_wait_killed(struct kunit *test)
+{
+	struct vpk_function *fn = nvgrace_open(test, &nvgrace_cxl, NVGRACE_LEN);
+	const struct vfio_pci_device_ops *ops = fn->vdev->pci_ops;
+	struct vfio_pci_device_ops own = *ops;
+	struct vpk_lock_holder *holder;
+	struct vpk_faulter *faulter;
+	struct vpk_map *map;
+
+	init_completion(&nvgrace_gate.waits);
+	init_completion(&nvgrace_gate.locked);
+	nvgrace_gate.ready = false;
+	own.memory_ready = nvgrace_ready_later;
+	own.wait_memory_ready = nvgrace_wait_for_lock;
+	map = vpk_map(test, fn, NVGRACE_USEMEM, 0, PAGE_SIZE);
+	faulter = vpk_faulter_start(test, map, VPK_FAULT_FINAL);
+	fn->vdev->pci_ops = &own;
+	complete(&faulter->go);
+	KUNIT_EXPECT_GT(test, wait_for_completion_timeout(&nvgrace_gate.waits,
+							  10 * HZ), 0);
+	holder = vpk_hold_memory_lock(test, fn, true);
+	complete_all(&nvgrace_gate.locked);
+	vpk_faulter_kill(faulter);
+	KUNIT_EXPECT_TRUE(test, vpk_faulter_done(faulter, 1000));
+	KUNIT_EXPECT_EQ(test, faulter->result, -EFAULT);
+	vpk_drop_memory_lock(holder);
+	fn->vdev->pci_ops = ops;
+	vpk_expect_no_lock_held(test, fn);
+	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
+}
+
 static const struct nvgrace_wait {
 	const char *name;
 	enum vpk_fault_kind kind;
@@ -744,6 +801,7 @@ static struct kunit_case nvgrace_cases[] = {
 	KUNIT_CASE(nvgrace_cxl_never_probe),
 	KUNIT_CASE(nvgrace_v7_slow),
 	KUNIT_CASE(nvgrace_v5_cannot_wait),
+	KUNIT_CASE(nvgrace_v5_wait_killed),
 	KUNIT_CASE_PARAM(nvgrace_v5_wait, nvgrace_wait_gen_params),
 	KUNIT_CASE(nvgrace_v5_nowait),
 	KUNIT_CASE(nvgrace_v7_never),

@@ -427,7 +427,8 @@ void variant_faults_open(struct kunit *test)
 {
 	const struct vpk_variant *variant = vpk_variant(test);
 
-	vpk_faults_open_check(test, variant->config, variant->driver);
+	vpk_faults_open_check(test, variant->config, variant->driver,
+			      variant->region);
 }
 
 /* Each allocation in mmap fails once. */

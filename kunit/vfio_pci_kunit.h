@@ -776,7 +776,7 @@ void vpk_faults_probe_check(struct kunit *test,
 			    const char *driver);
 void vpk_faults_open_check(struct kunit *test,
 			   const struct vpk_function_config *config,
-			   const char *driver);
+			   const char *driver, unsigned int index);
 void vpk_faults_mmap_check(struct kunit *test,
 			   const struct vpk_function_config *config,
 			   const char *driver, unsigned int index);
