@@ -10,6 +10,7 @@ import os
 import queue
 import random
 import shutil
+import signal
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -188,6 +189,8 @@ def main() -> int:
     if sys.argv[1:] == ["--self-test"]:
         return self_test.run()
     args = arguments()
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, judge.end_with)
     lock = os.environ.get("KIT_BUILD_LOCK", "")
     args.tree = args.tree.resolve()
     kernels = [Kernel(arch, Path(out).resolve(), args.tree, lock)

@@ -9,6 +9,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import judge
 from kernel import TREE_MAKE, Kernel, NotBuilt
 from results import Equivalent, Result, reason_of
 
@@ -52,13 +53,17 @@ class Guest(Kernel):
         shutil.rmtree(report.parent, ignore_errors=True)
         log = self.out / f"{program}.log"
         with open(log, "wb") as out:
-            done = subprocess.run([KIT / "scripts" / program], env=self.environment, timeout=SECONDS,
-                                  stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
-        if not done.returncode:
+            process = subprocess.Popen([KIT / "scripts" / program], env=self.environment,
+                                       stdin=subprocess.DEVNULL, stdout=out,
+                                       stderr=subprocess.STDOUT, start_new_session=True)
+        judge.running.add(process)
+        status = process.wait(SECONDS)
+        judge.running.discard(process)
+        if not status:
             return ""
         if not list(self.build.glob(f"{program.removeprefix('run-')}*/**/console.log")):
             raise RuntimeError(f"{program} has booted no guest (log: {log})")
-        return first_failure(report) or f"status {done.returncode}"
+        return first_failure(report) or f"status {status}"
 
 
 def first_failure(report: Path) -> str:

@@ -18,6 +18,8 @@ RESULT = re.compile(r"^ *(not ok|ok) \d+ (\S+)(.*# SKIP)?")
 POLL_SECONDS = 0.1
 # Beyond the time that the good kernel took: a busy machine is slower.
 SLACK = 4
+# Guests have process groups of their own, so that who ends this must end them.
+running: set[subprocess.Popen] = set()
 
 
 @dataclass
@@ -78,6 +80,7 @@ def run(guest: list[str], log: Path, limit: float, stop=lambda lines: "", lock: 
         environment = os.environ | {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1"}
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
                                    start_new_session=True, env=environment)
+        running.add(process)
         begin, size = None if lock else time.monotonic(), 0
         try:
             while not why:
@@ -94,6 +97,7 @@ def run(guest: list[str], log: Path, limit: float, stop=lambda lines: "", lock: 
                 time.sleep(POLL_SECONDS)
         finally:
             end(process)
+            running.discard(process)
     return why, time.monotonic() - begin if begin else 0.0
 
 
@@ -108,6 +112,18 @@ def end(process: subprocess.Popen) -> None:
         except subprocess.TimeoutExpired:
             pass
     process.wait()
+
+
+def end_with(number: int, _frame) -> None:
+    """For a signal that ends this, in whatever a thread is: no guest is left."""
+    for kill, seconds in ((signal.SIGTERM, 2), (signal.SIGKILL, 0)):
+        for process in list(running):
+            try:
+                os.killpg(process.pid, kill)
+            except ProcessLookupError:
+                pass
+        time.sleep(seconds)
+    os._exit(128 + number)
 
 
 def complete_lines(log: Path, ended: bool) -> list[str]:
