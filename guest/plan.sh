@@ -161,11 +161,11 @@ add_device() {
 	qemu+=(-device "$model,bus=$id,addr=$2,id=dev-$addr-$2${3:-}")
 }
 
-# times_slower [FILE]: how many times as long a guest may take as on a machine with
-# nothing else to do, 1 to 4: as many as processes want each processor now. FILE is
-# in place of /proc/loadavg.
+# times_slower: how many times as long a guest may take as on a machine with nothing
+# else to do, 1 to 4: as many as processes want each processor now.
+loadavg=/proc/loadavg
 times_slower() {
-	awk -v n="$(nproc)" '{ n = int($1 / n); if (n < 1) n = 1; if (n > 4) n = 4; print n }' "${1:-/proc/loadavg}"
+	awk -v n="$(nproc)" '{ n = int($1 / n); if (n < 1) n = 1; if (n > 4) n = 4; print n }' "$loadavg"
 }
 
 # run_guests DIR... -- ARGUMENTS: run the plans of DIR/plan, each in a guest of its own,
