@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +21,7 @@ POLL_SECONDS = 0.1
 SLACK = 4
 # Guests have process groups of their own, so that who ends this must end them.
 running: set[subprocess.Popen] = set()
+ending = threading.Event()
 
 
 @dataclass
@@ -98,6 +100,9 @@ def run(guest: list[str], log: Path, limit: float, stop=lambda lines: "", lock: 
         finally:
             end(process)
             running.discard(process)
+            # Nothing is to be learnt of a guest that end_with() has killed.
+            if ending.is_set():
+                time.sleep(60)
     return why, time.monotonic() - begin if begin else 0.0
 
 
@@ -116,6 +121,7 @@ def end(process: subprocess.Popen) -> None:
 
 def end_with(number: int, _frame) -> None:
     """For a signal that ends this, in whatever a thread is: no guest is left."""
+    ending.set()
     for kill, seconds in ((signal.SIGTERM, 2), (signal.SIGKILL, 0)):
         for process in list(running):
             try:
