@@ -577,9 +577,10 @@ static void nvgrace_v5_cannot_wait(struct kunit *test)
 {
 	struct vpk_function *fn = nvgrace_open(test, &nvgrace_cxl, NVGRACE_LEN);
 	const struct vfio_pci_device_ops *ops = fn->vdev->pci_ops;
-	struct vfio_pci_device_ops own = *ops;
+	static struct vfio_pci_device_ops own;
 	struct vpk_map *map;
 
+	own = *ops;
 	own.memory_ready = nvgrace_not_ready;
 	own.wait_memory_ready = NULL;
 	map = vpk_map(test, fn, NVGRACE_USEMEM, 0, PAGE_SIZE);
@@ -621,7 +622,7 @@ static void nvgrace_v5_wait_killed(struct kunit *test)
 {
 	struct vpk_function *fn = nvgrace_open(test, &nvgrace_cxl, NVGRACE_LEN);
 	const struct vfio_pci_device_ops *ops = fn->vdev->pci_ops;
-	struct vfio_pci_device_ops own = *ops;
+	static struct vfio_pci_device_ops own;
 	struct vpk_lock_holder *holder;
 	struct vpk_faulter *faulter;
 	struct vpk_map *map;
@@ -629,6 +630,7 @@ static void nvgrace_v5_wait_killed(struct kunit *test)
 	init_completion(&nvgrace_gate.waits);
 	init_completion(&nvgrace_gate.locked);
 	nvgrace_gate.ready = false;
+	own = *ops;
 	own.memory_ready = nvgrace_ready_later;
 	own.wait_memory_ready = nvgrace_wait_for_lock;
 	map = vpk_map(test, fn, NVGRACE_USEMEM, 0, PAGE_SIZE);
