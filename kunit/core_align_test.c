@@ -326,6 +326,10 @@ static void align_hint_taken(struct kunit *test)
 
 	if (!vpk_aligns())
 		kunit_skip(test, "no huge PFN mappings here");
+	/* The next free address is not aligned, not even by luck. */
+	area = kunit_vm_mmap(test, NULL, 0, SZ_4M + PAGE_SIZE, PROT_NONE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, 0);
+	KUNIT_ASSERT_FALSE(test, !area || IS_ERR_VALUE(area));
 	area = vpk_area(fn, 2, 0, map->addr + PAGE_SIZE, SZ_4M, 0, &plain);
 	KUNIT_EXPECT_FALSE(test, IS_ERR_VALUE(area));
 	VPK_EXPECT_ALIGNED(test, area, pci_resource_start(fn->pdev, 2));

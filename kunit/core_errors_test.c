@@ -143,6 +143,30 @@ static void error_recovered(struct kunit *test)
 	vpk_expect_back(test, map, bar);
 }
 
+static int vpk_note_last_write(const struct vpk_access *access, void *data)
+{
+	if (access->write && (access->where == PCI_COMMAND ||
+			      (access->where >= PCI_BASE_ADDRESS_0 &&
+			       access->where <= PCI_BASE_ADDRESS_5)))
+		*(int *)data = access->where;
+	return 0;
+}
+
+/* C11: what the user has in PCI_COMMAND comes back when the BARs are there. */
+static void error_bars_first(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	int last = 0;
+
+	vpk_error_detected(fn, pci_channel_io_frozen);
+	vpk_error_reset(fn);
+	vpk_observe(fn, vpk_note_last_write, &last);
+	KUNIT_EXPECT_EQ(test, vpk_slot_reset(fn), PCI_ERS_RESULT_RECOVERED);
+	vpk_observe(fn, NULL, NULL);
+	KUNIT_EXPECT_EQ(test, last, PCI_COMMAND);
+	KUNIT_EXPECT_TRUE(test, vpk_function_mem_enabled(fn));
+}
+
 /*
  * C11: nobody asked for .slot_reset: .resume finds a device that lost it all.
  */
@@ -515,6 +539,7 @@ static void error_importer(struct kunit *test)
 static struct kunit_case vpk_errors_cases[] = {
 	KUNIT_CASE(error_normal),
 	KUNIT_CASE(error_recovered),
+	KUNIT_CASE(error_bars_first),
 	KUNIT_CASE(error_resume_only),
 	KUNIT_CASE(error_dead),
 	KUNIT_CASE(error_dead_resume),

@@ -7,6 +7,7 @@
  */
 #include <linux/delay.h>
 #include <linux/device.h>
+#include <linux/kmsg_dump.h>
 #include <linux/moduleparam.h>
 #include <linux/string.h>
 
@@ -185,11 +186,28 @@ static const struct vpk_asked vpk_asked_params[] = {
 
 KUNIT_ARRAY_PARAM_DESC(vpk_asked, vpk_asked_params, name);
 
-/* C14: the device has the types that were asked for, or it is not bound. */
+/* How many lines of the kernel's log have this in them, from there on. */
+static unsigned int vpk_printed(struct kmsg_dump_iter *from, const char *text)
+{
+	unsigned int lines = 0;
+	char line[256];
+	size_t len;
+
+	while (kmsg_dump_get_line(from, false, line, sizeof(line), &len))
+		if (strnstr(line, text, len))
+			lines++;
+	return lines;
+}
+
+/*
+ * C14: the device has the types that were asked for, or it is not bound, and the
+ * log says which entry could not be had.
+ */
 static void param_bind(struct kunit *test)
 {
 	const struct vpk_asked *param = test->param_value;
 	struct vpk_host *host = vpk_host_create(test);
+	struct kmsg_dump_iter now;
 	struct vpk_function *fn;
 	struct vpk_map *map;
 	int ret;
@@ -198,9 +216,13 @@ static void param_bind(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, vpk_param_set(test, param->text), 0);
 	fn = vpk_function_add(test, host, &vpk_param_config);
 	vpk_host_probe(test, host);
+	kmsg_dump_rewind(&now);
+	now.cur_seq = now.next_seq;
 	ret = vpk_can_write_combine() ? param->ret : param->without;
 	KUNIT_ASSERT_EQ(test, !vpk_try_bind(test, fn, "vfio-pci"), !ret);
 	KUNIT_ASSERT_EQ(test, device_is_bound(&fn->pdev->dev), !ret);
+	KUNIT_EXPECT_EQ(test, vpk_printed(&now, "cannot have write_combine="),
+			ret ? 1 : 0);
 	if (ret)
 		return;
 	vpk_open(test, fn);

@@ -423,22 +423,40 @@ static unsigned int vpk_bars_restored(struct vpk_function *fn, u16 command)
 	return writes;
 }
 
-static int vpk_note_memory_on(const struct vpk_access *access, void *data)
+/**
+ * struct vpk_memory_writes - what was written to PCI_COMMAND
+ * @on: memory was enabled
+ * @unlocked: so many writes were made without memory_lock
+ */
+struct vpk_memory_writes {
+	bool on;
+	unsigned int unlocked;
+};
+
+static int vpk_note_memory(const struct vpk_access *access, void *data)
 {
-	if (access->write && access->where == PCI_COMMAND &&
-	    access->val & PCI_COMMAND_MEMORY)
-		*(bool *)data = true;
+	struct vpk_memory_writes *seen = data;
+
+	if (!access->write || access->where != PCI_COMMAND)
+		return 0;
+	if (access->val & PCI_COMMAND_MEMORY)
+		seen->on = true;
+	if (!rwsem_is_locked(&access->fn->vdev->memory_lock))
+		seen->unlocked++;
 	return 0;
 }
 
-/* The MSI-X table is in a BAR: memory is on while vectors are set up. */
+/*
+ * C2: the MSI-X table is in a BAR: memory is on while vectors are set up, and
+ * nobody gets in between.
+ */
 static void command_for_vectors(struct kunit *test)
 {
 	struct vpk_function_config config = VPK_FULL_CONFIG;
 	u8 buf[sizeof(struct vfio_irq_set) + sizeof(s32)] __aligned(8) = {};
 	struct vfio_irq_set *set = (void *)buf;
 	struct vpk_function *fn;
-	bool on = false;
+	struct vpk_memory_writes seen = {};
 
 	config.msix = true;
 	config.msix_bar = 4;
@@ -449,11 +467,12 @@ static void command_for_vectors(struct kunit *test)
 	set->index = VFIO_PCI_MSIX_IRQ_INDEX;
 	set->count = 1;
 	*(s32 *)set->data = -1;
-	vpk_observe(fn, vpk_note_memory_on, &on);
+	vpk_observe(fn, vpk_note_memory, &seen);
 	/* The fixture has no interrupts to give. */
 	vpk_ioctl(fn, VFIO_DEVICE_SET_IRQS, set, sizeof(buf));
 	vpk_observe(fn, NULL, NULL);
-	KUNIT_EXPECT_TRUE(test, on);
+	KUNIT_EXPECT_TRUE(test, seen.on);
+	KUNIT_EXPECT_EQ(test, seen.unlocked, 0);
 	KUNIT_EXPECT_FALSE(test, vpk_function_mem_enabled(fn));
 	vpk_expect_no_lock_held(test, fn);
 }

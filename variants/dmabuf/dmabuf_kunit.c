@@ -257,6 +257,13 @@ static void dmabuf_cuts_at_ranges(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_region_read(fn, REGION, RANGE, val, 8), 8);
 }
 
+/* What a driver that hides a part of a BAR says; only of BARs it is asked. */
+static int dmabuf_hides_more(struct vfio_pci_core_device *vdev,
+			     unsigned int region_index, u64 offset, u64 len)
+{
+	return -EACCES;
+}
+
 /* V5: importers get the layout that mmap() shows, range by range. */
 static void dmabuf_importers(struct kunit *test)
 {
@@ -264,7 +271,10 @@ static void dmabuf_importers(struct kunit *test)
 		{ 0, RANGE }, { RANGE, RANGE },
 	};
 	const struct vfio_region_dma_range across = { RANGE - SZ_4K, SZ_8K };
+	const struct vfio_region_dma_range behind = { SIZE, SZ_4K };
 	const struct vpk_function_config small = { .bar_size = { SZ_4K } };
+	/* The device has it until it is unbound, after the case. */
+	static struct vfio_pci_device_ops hiding;
 	struct vpk_host *host = vpk_host_create(test);
 	struct vpk_importer *importer;
 	struct vpk_function *fn, *by;
@@ -280,6 +290,11 @@ static void dmabuf_importers(struct kunit *test)
 	vpk_bind(test, fn, DRIVER);
 	vpk_open(test, fn);
 	KUNIT_EXPECT_TRUE(test, IS_ERR(vpk_try_export(fn, REGION, &across, 1)));
+	dmabuf = vpk_try_export(fn, REGION, &behind, 1);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(dmabuf), -EINVAL);
+	hiding = *fn->vdev->pci_ops;
+	hiding.check_range = dmabuf_hides_more;
+	fn->vdev->pci_ops = &hiding;
 
 	dmabuf = vpk_try_export(fn, REGION, all, 2);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, dmabuf);
