@@ -62,7 +62,9 @@ def wanted(mutants: list[syntax.Mutant], only: str) -> list[syntax.Mutant]:
 
 
 def all_mutants(sources: list[scope.Source], kernels: list[Kernel]) -> dict[str, list[syntax.Mutant]]:
-    """Of each file, what any of the kernels compiles of it."""
+    """Of each file, what any of the kernels compiles of it. What only lockdep or KASAN
+    sees of a file is not a part of the driver."""
+    kernels = [kernel for kernel in kernels if not kernel.debug] or kernels
     found = {}
     for source in sources:
         able = [kernel for kernel in kernels if kernel.compiles(source.path)]
@@ -94,15 +96,16 @@ def passed(results_of: list[tuple[str, str, bool]]) -> set[str]:
             {name for word, name, skipped in results_of if skipped})
 
 
-def machines(kernels: list[Kernel], known: dict[str, results.Result]) -> list[Machine]:
+def machines(kernels: list[Kernel], known: dict[str, results.Result],
+             explained: list[results.Equivalent]) -> list[Machine]:
     """Each good kernel is linked and run once in the way that the mutants are; where
     kernels come before it, once more with only the cases that those cannot run."""
     found: list[Machine] = []
     for kernel in kernels:
         kernel.make()
         kernel.add_selection("", [])
-        machine = Machine(kernel, run_right(kernel, ""))
-        before = set().union(*(passed(m.right.results) for m in found))
+        machine = Machine(kernel, run_right(kernel, ""), explained=explained)
+        before = set() if kernel.debug else set().union(*(passed(m.right.results) for m in found))
         if before:
             kernel.add_selection("rest", sorted(before & passed(machine.right.results)))
             machine.rest = run_right(kernel, "rest")
@@ -137,7 +140,8 @@ def copies(machine_set: list[Machine], jobs: int) -> list[list[Machine]]:
             (out / "guest").write_text(guest, encoding="utf-8")
             kernel = Kernel(old.arch, out, old.tree, old.lock)
             kernel.link_environment, kernel.selections = old.link_environment, old.selections
-            copied.append(Machine(kernel, machine.right, machine.rest, machine.objects))
+            copied.append(Machine(kernel, machine.right, machine.rest, machine.objects,
+                                  machine.explained))
         sets.append(copied)
     return sets
 
@@ -207,14 +211,14 @@ def main() -> int:
     args.out.mkdir(parents=True, exist_ok=True)
     log = args.out / "results.jsonl"
     trial = Trial(log, tests_version(args.tree), sources, results.load(log))
-    sets = [] if args.report else copies(machines(kernels, trial.known), args.jobs)
+    known = results.equivalents()
+    sets = [] if args.report else copies(machines(kernels, trial.known, known), args.jobs)
     if args.report:
         done = [trial.known[m.id] for m in order if m.id in trial.known]
     else:
         # All on the first kernel, which is quick, before the survivors on the others.
         for number in range(1, len(kernels) + 1):
             done = run_all(order, trial, [s[:number] for s in sets], args.count)
-    known = results.equivalents()
     if args.guest and not args.report and page.survivors(done, known):
         last = guest.machine(args.guest, args.out / "guest", lock, trial.known, known)
         done = run_all(order, trial, [[last]], args.count)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import judge
 from kernel import TREE_MAKE, Kernel, NotBuilt
-from results import Equivalent, Result, reason_of
+from results import Equivalent, Result, is_open
 
 NAME = "guest"
 KIT = Path(__file__).resolve().parents[2]
@@ -88,7 +88,7 @@ class GuestMachine:
 
     def takes(self, result: Result | None) -> bool:
         """Minutes for each: only what survives, and is not known to do the same."""
-        return bool(result) and result.verdict == "survived" and not reason_of(result, self.explained)
+        return is_open(result, self.explained)
 
     def notices(self) -> str:
         self.kernel.link()

@@ -38,6 +38,11 @@ class Kernel:
         self.good: dict[str, bytes] = {}
         self.selections: dict[str, bytes] = {}
 
+    @property
+    def debug(self) -> bool:
+        """Whether it was built with --debug."""
+        return self.arch.endswith("+debug")
+
     def object_of(self, path: str) -> Path:
         return Path(path).with_suffix(".o")
 

@@ -4,7 +4,7 @@
 
 from html import escape
 
-from results import Equivalent, Result, finders, reason_of, score, table
+from results import Equivalent, Result, finders, is_open, reason_of, score, table
 
 HEAD = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Mutants</title>
@@ -29,7 +29,7 @@ def text_table(results: list[Result], known: list[Equivalent], key: str) -> str:
 
 
 def survivors(results: list[Result], known: list[Equivalent]) -> list[Result]:
-    return [r for r in results if r.verdict == "survived" and not reason_of(r, known)]
+    return [r for r in results if is_open(r, known)]
 
 
 def summary(results: list[Result], known: list[Equivalent]) -> str:

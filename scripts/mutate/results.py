@@ -99,6 +99,11 @@ def reason_of(result: Result, known: list[Equivalent]) -> str:
     return ""
 
 
+def is_open(result: Result | None, known: list[Equivalent]) -> bool:
+    """Whether nobody has noticed it, though the list does not say that it does the same."""
+    return bool(result) and result.verdict == "survived" and not reason_of(result, known)
+
+
 def wilson(hits: int, of: int) -> tuple[float, float]:
     """The 95 % interval of a share."""
     if not of:

@@ -11,7 +11,7 @@ from pathlib import Path
 import guest
 import judge
 from kernel import Kernel, NotBuilt
-from results import Result, diff_of, save
+from results import Equivalent, Result, diff_of, is_open, save
 from scope import Source
 from syntax import Mutant
 
@@ -26,14 +26,16 @@ class Machine:
     right: judge.Right
     rest: judge.Right | None = None     # without the cases that the kernels before have run
     objects: dict[str, str] = field(default_factory=dict)   # digest: the mutant that has it
+    explained: list[Equivalent] = field(default_factory=list)
 
     @property
     def arch(self) -> str:
         return self.kernel.arch
 
-    def takes(self, _result: Result | None) -> bool:
-        """Whether it is for this mutant at all."""
-        return True
+    def takes(self, result: Result | None) -> bool:
+        """Whether it is for this mutant at all. A kernel with lockdep and KASAN is slow, and
+        its objects differ where those of the others do not: it is for what survives."""
+        return not self.kernel.debug or is_open(result, self.explained)
 
     def notices(self) -> str:
         """What the suites find in the kernel as it is built now, or nothing. First those
