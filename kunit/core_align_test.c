@@ -591,28 +591,10 @@ static void align_mremap_stubborn(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, vpk_file_at(pair.new), file);
 }
 
-/*
- * C10: a page behind the last range has no PFN, whatever lies behind the array.
- */
-static void align_behind_ranges(struct kunit *test)
-{
-	const struct phys_vec vec[] = {
-		{ .paddr = SZ_1M, .len = 2 * PAGE_SIZE },
-		{ .paddr = SZ_4M, .len = 2 * PAGE_SIZE },
-	};
-	unsigned long pfn;
-
-	KUNIT_EXPECT_TRUE(test, vfio_pci_phys_vec_pfn(vec, 1, 1, 1, &pfn));
-	KUNIT_EXPECT_EQ(test, pfn, PHYS_PFN(SZ_1M) + 1);
-	KUNIT_EXPECT_FALSE(test, vfio_pci_phys_vec_pfn(vec, 1, 1, 2, &pfn));
-	KUNIT_EXPECT_FALSE(test, vfio_pci_phys_vec_pfn(vec, 1, 2, 1, &pfn));
-}
-
 static struct kunit_case vpk_align_cases[] = {
 	KUNIT_CASE_PARAM(align_size, vpk_align_gen_params),
 	KUNIT_CASE(align_addr),
 	KUNIT_CASE(align_ranges),
-	KUNIT_CASE(align_behind_ranges),
 	KUNIT_CASE(align_bar),
 	KUNIT_CASE(align_export),
 	KUNIT_CASE(align_part),

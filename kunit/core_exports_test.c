@@ -13,6 +13,7 @@
 #include <linux/path.h>
 
 #include "vfio_pci_kunit.h"
+#include "vfio_pci_priv.h"
 
 static const struct vpk_function_config vpk_full = VPK_FULL_CONFIG;
 
@@ -843,12 +844,30 @@ static void export_memattr(struct kunit *test)
 			-EBADFD);
 }
 
+/*
+ * C10: a page behind the last range has no PFN, whatever lies behind the array.
+ */
+static void export_behind_ranges(struct kunit *test)
+{
+	const struct phys_vec vec[] = {
+		{ .paddr = SZ_1M, .len = 2 * PAGE_SIZE },
+		{ .paddr = SZ_4M, .len = 2 * PAGE_SIZE },
+	};
+	unsigned long pfn;
+
+	KUNIT_EXPECT_TRUE(test, vfio_pci_phys_vec_pfn(vec, 1, 1, 1, &pfn));
+	KUNIT_EXPECT_EQ(test, pfn, PHYS_PFN(SZ_1M) + 1);
+	KUNIT_EXPECT_FALSE(test, vfio_pci_phys_vec_pfn(vec, 1, 1, 2, &pfn));
+	KUNIT_EXPECT_FALSE(test, vfio_pci_phys_vec_pfn(vec, 1, 2, 1, &pfn));
+}
+
 static struct kunit_case vpk_exports_cases[] = {
 	KUNIT_CASE_PARAM(export_path, vpk_path_gen_params),
 	KUNIT_CASE_PARAM(export_path_read_only, vpk_path_gen_params),
 	KUNIT_CASE(export_reader_in_d0),
 	KUNIT_CASE(export_zap_counts),
 	KUNIT_CASE(export_ranges),
+	KUNIT_CASE(export_behind_ranges),
 	KUNIT_CASE(export_split),
 	KUNIT_CASE(export_huge),
 	KUNIT_CASE(export_refused),

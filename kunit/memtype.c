@@ -1,28 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory types: what a driver declares, physical ranges of its own, and what
- * page table entries have. In a file of its own, so that the suites can be built
- * with the patches that come before (make bisect-check).
+ * Memory types: what a driver declares, and what page table entries have. In a
+ * file of its own, so that the suites can be built with the patches that come
+ * before (make bisect-check).
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
 #include <linux/mm.h>
 
 #include "vfio_pci_kunit.h"
-
-/**
- * vpk_mmap_range() - map a region that is one physical range
- * @vdev: the device
- * @vma: as ->mmap() got it
- * @phys: the range, mapped with the memory type that was declared for it
- *
- * Return: as vfio_pci_core_mmap_ranges().
- */
-int vpk_mmap_range(struct vfio_pci_core_device *vdev,
-		   struct vm_area_struct *vma, const struct phys_vec *phys)
-{
-	return vfio_pci_core_mmap_ranges(vdev, vma, phys, NULL, 1);
-}
 
 /* The bits in which the three types of vm_page_prot differ, and what is in them */
 struct vpk_memtypes {

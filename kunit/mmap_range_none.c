@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A core whose vfio_pci_core_mmap_ranges() knows no memory types yet, see
- * memtype.c.
+ * mmap_range.c.
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
