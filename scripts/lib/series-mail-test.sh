@@ -39,7 +39,7 @@ It was broken.
 
 ${kit_authors:?}<x@kit.example>"
 	done
-	printf '# slug commit title\nFix-one 0123456789abcdef ("sub: Break one")\n' >"$dir/fixes"
+	printf '# slug commit title\nFix-one 0123456789abcdef ("sub: Break one")\nFix-two - (needed)\n' >"$dir/fixes"
 	printf '# SPDX\nsub: Fix it all\n\nThis is the letter.\n' >"$dir/cover"
 	HOME=$dir/home git config --global user.name 'Some One'
 	HOME=$dir/home git config --global user.email someone@kernel.test
@@ -101,11 +101,19 @@ mail_self_test() {
 	else
 		pass "no signature of the kit"
 	fi
+	has 0002-sub-Fix-two.patch 'Cc: stable@vger.kernel.org' "Cc: stable of what a fix needs"
 	if [ ! -f "$dir/out/0002-sub-Fix-two.patch" ] ||
-		grep -q '^Fixes:\|^Cc: stable' "$dir/out/0002-sub-Fix-two.patch"; then
-		fail "a patch that fixes nothing: has tags"
+		grep -q '^Fixes:' "$dir/out/0002-sub-Fix-two.patch"; then
+		fail "a patch that fixes nothing: has Fixes:"
 	else
-		pass "no tags where nothing is fixed"
+		pass "no Fixes: where nothing is fixed"
+	fi
+	refused "a patch of part A without a line in fixes" 'Fix-three.patch: .*no line' 3 3
+	if (part=B mails "$dir/tree" "$dir/fixes" "$dir/cover" 3 3 "$dir/other") >&2 &&
+		! grep -q '^Fixes:\|^Cc: stable' "$dir"/other/0001-*.patch; then
+		pass "no tags, and none asked for, in another part"
+	else
+		fail "no tags, and none asked for, in another part"
 	fi
 
 	printf 'Fix-two ? the commit that added two\n' >>"$dir/fixes"
