@@ -113,9 +113,9 @@ needs_later() {
 		$(sed -n '/^static const struct vfio_pci_device_ops/,/^}/s/^\t\.\([a-z_]*\).*/\1/p' "$2"); do
 		grep -q -w "$word" "$1/include/linux/vfio_pci_core.h" || { printf '%s\n' "$word"; return; }
 	done
-	for word in $(grep -o -w 'vfio_region_info_cap_[a-z_]*' "$2" | sort -u); do
+	while read -r word; do
 		grep -q -w "$word" "$1/include/uapi/linux/vfio.h" || { printf '%s\n' "$word"; return; }
-	done
+	done < <(grep -o -w 'vfio_region_info_cap_[a-z_]*' "$2" | sort -u)
 	return 1
 }
 
