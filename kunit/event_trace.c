@@ -60,7 +60,7 @@ int vpk_trace_start(struct vpk_host *host)
 	ret = register_trace_vfio_pci_zap_bars(vpk_trace_zap, host);
 	if (ret)
 		return ret;
-	ret = register_trace_vfio_pci_revoke_bars(vpk_trace_revoke, host);
+	ret = register_trace_vfio_pci_revoke_dmabufs(vpk_trace_revoke, host);
 	if (ret)
 		goto out_zap;
 	ret = register_trace_vfio_pci_unrevoke_bars(vpk_trace_unrevoke, host);
@@ -69,7 +69,7 @@ int vpk_trace_start(struct vpk_host *host)
 	return 0;
 
 out_revoke:
-	unregister_trace_vfio_pci_revoke_bars(vpk_trace_revoke, host);
+	unregister_trace_vfio_pci_revoke_dmabufs(vpk_trace_revoke, host);
 out_zap:
 	unregister_trace_vfio_pci_zap_bars(vpk_trace_zap, host);
 	return ret;
@@ -84,7 +84,7 @@ out_zap:
 void vpk_trace_stop(struct vpk_host *host)
 {
 	unregister_trace_vfio_pci_unrevoke_bars(vpk_trace_unrevoke, host);
-	unregister_trace_vfio_pci_revoke_bars(vpk_trace_revoke, host);
+	unregister_trace_vfio_pci_revoke_dmabufs(vpk_trace_revoke, host);
 	unregister_trace_vfio_pci_zap_bars(vpk_trace_zap, host);
 	tracepoint_synchronize_unregister();
 }

@@ -74,7 +74,7 @@ struct vpk_map;
 /**
  * enum vpk_event_type - what the event log can hold, one bit each
  * @VPK_ZAP: the core has removed the user PTEs (tracepoint vfio_pci_zap_bars)
- * @VPK_REVOKE: importers have let go (tracepoint vfio_pci_revoke_bars)
+ * @VPK_REVOKE: importers have let go (tracepoint vfio_pci_revoke_dmabufs)
  * @VPK_UNREVOKE: DMABUFs are usable again (tracepoint vfio_pci_unrevoke_bars)
  * @VPK_INVALIDATE: a fake importer was told to let go
  * @VPK_RELEASE: a fake importer has let go

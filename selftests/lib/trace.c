@@ -243,7 +243,7 @@ static void parse_kit(struct parser *p, double t, pid_t tid, const char *name, c
 		p->acts = tid;
 	if (!strcmp(name, "vfio_pci_zap_bars"))
 		add(p, t, EV_ZAP, dev, field(args, "dmabufs="), field(args, "device_space="));
-	else if (!strcmp(name, "vfio_pci_revoke_bars"))
+	else if (!strcmp(name, "vfio_pci_revoke_dmabufs"))
 		add(p, t, EV_REVOKE, dev, field(args, "revoked="), field(args, "waited="));
 	else if (!strcmp(name, "vfio_pci_unrevoke_bars"))
 		add(p, t, EV_UNREVOKE, dev, field(args, "unrevoked="), 0);
