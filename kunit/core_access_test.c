@@ -25,8 +25,8 @@ enum vpk_access_kind {
 	VPK_CORE,	/* a BAR, through vfio_pci_core_mmap() */
 	VPK_RANGES,	/* its own region, by vfio_pci_core_mmap_ranges() */
 	VPK_OWN_OPS,	/* its own region, by the .mmap of that */
-	VPK_NO_MMAP,	/* its own region, which has no .mmap */
-	VPK_NO_FLAG,	/* its own region, which does not say MMAP */
+	VPK_WITHOUT_MMAP,	/* its own region, which has no .mmap */
+	VPK_WITHOUT_FLAG,	/* its own region, which does not say MMAP */
 	VPK_BY_HAND,	/* a BAR, by vfio_pci_core_remap_pfn_range() */
 };
 
@@ -151,9 +151,9 @@ static int vpk_access_open(struct vfio_device *core_vdev)
 	u32 flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
 	int ret;
 
-	if (kind == VPK_NO_MMAP)
+	if (kind == VPK_WITHOUT_MMAP)
 		ops = &vpk_no_mmap_ops;
-	if (kind != VPK_NO_FLAG)
+	if (kind != VPK_WITHOUT_FLAG)
 		flags |= VFIO_REGION_INFO_FLAG_MMAP;
 	ret = vfio_pci_core_enable(vdev);
 	if (ret)
@@ -308,8 +308,8 @@ static void c13_info_fails(struct kunit *test)
 }
 
 static const struct vpk_access_case vpk_no_mmap_params[] = {
-	{ "no .mmap", VPK_NO_MMAP, VPK_OWN_REGION },
-	{ "no MMAP flag", VPK_NO_FLAG, VPK_OWN_REGION },
+	{ "no .mmap", VPK_WITHOUT_MMAP, VPK_OWN_REGION },
+	{ "no MMAP flag", VPK_WITHOUT_FLAG, VPK_OWN_REGION },
 };
 
 KUNIT_ARRAY_PARAM_DESC(vpk_no_mmap, vpk_no_mmap_params, name);
