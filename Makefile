@@ -184,8 +184,8 @@ apply: ## apply core-patch/ to your own kernel tree KDIR: [PARTS=A-C]
 	@scripts/apply-series $(if $(PARTS),--parts "$(PARTS)") "$(KDIR)"
 
 .PHONY: apply-tests
-apply-tests: ## put KUnit suites and selftests into KDIR, as they would go upstream
-	@scripts/apply-tests "$(KDIR)"
+apply-tests: ## put the tests into KDIR as they would go upstream [COMMIT=y]
+	@scripts/apply-tests $(if $(COMMIT),--commit) "$(KDIR)"
 
 .PHONY: series-mail
 series-mail: ## write the mails of a part, send nothing: DEST= [PART=A]

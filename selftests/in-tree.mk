@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Tests of BARs that are revoked: tools/testing/selftests/vfio/bar/Makefile, where
-# "make apply-tests" puts these programs into a kernel tree. Each takes a BDF, as those
-# of the folder above do, see ../scripts.
+# Tests of BARs that are revoked. Each takes a BDF, as those of the folder above do, see
+# ../scripts.
 ARCH ?= $(shell uname -m)
 
 ifeq (,$(filter $(ARCH),aarch64 arm64 x86 x86_64))

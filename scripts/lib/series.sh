@@ -188,6 +188,19 @@ series_tree() {
 	rm -f "$(kgit -C "$tree" rev-parse --absolute-git-dir)/index.lock"
 }
 
+# series_copy TREE COPY PATH...: a repository with the series of a grafted tree, on a
+# branch, without the kit; with the files that scripts of the kernel look for, and these
+# paths. All files take a minute.
+series_copy() {
+	local main=$1 copy=$2
+	shift 2
+	kgit clone -q --shared --no-checkout "$main" "$copy"
+	printf '%s\n' '/*' '!/*/' '/*/Kconfig' '/*/Makefile' /include/linux/ /scripts/ /LICENSES/ "$@" |
+		kgit -C "$copy" sparse-checkout set --no-cone --stdin
+	kgit -C "$copy" checkout -q -B series "$(kgit -C "$main" rev-list -1 --invert-grep \
+		--grep='^Graft the variant-driver kit$' HEAD)"
+}
+
 # graft_key COMMIT UNPATCHED PATCH...: what a grafted tree is made from.
 graft_key() {
 	local commit=$1 unpatched=$2
