@@ -122,6 +122,14 @@ static int vpk_go_at(const struct vpk_access *access, void *data)
 	return PCIBIOS_SUCCESSFUL;
 }
 
+/* The same, at the write that begins an FLR; others restore the register. */
+static int vpk_go_at_begin(const struct vpk_access *access, void *data)
+{
+	if (access->val & PCI_EXP_DEVCTL_BCR_FLR)
+		return vpk_go_at(access, data);
+	return PCIBIOS_SUCCESSFUL;
+}
+
 /* The worker's function starts while the device is in an FLR of 100 ms. */
 static void vpk_go_at_flr(struct kunit *test, struct vpk_other *other,
 			  struct vpk_function *fn, long (*run)(void *data))
@@ -129,7 +137,7 @@ static void vpk_go_at_flr(struct kunit *test, struct vpk_other *other,
 	other->fn = fn;
 	other->where = VPK_EXP_POS + PCI_EXP_DEVCTL;
 	other->worker = vpk_worker_start(test, fn->host, run, other);
-	vpk_observe(fn, vpk_go_at, other);
+	vpk_observe(fn, vpk_go_at_begin, other);
 }
 
 /* C11: zap, revoke, reset, and all of it back. */
@@ -464,12 +472,69 @@ static void foreign_open_meanwhile(struct kunit *test)
 	vpk_expect_no_lock_held(test, fn);
 }
 
+static int vpk_complete_at_begin(const struct vpk_access *access, void *data)
+{
+	if (access->write && access->where == VPK_EXP_POS + PCI_EXP_DEVCTL &&
+	    access->val & PCI_EXP_DEVCTL_BCR_FLR)
+		complete(data);
+	return PCIBIOS_SUCCESSFUL;
+}
+
+/*
+ * C11: the device is opened while somebody resets it, who restores PCI_COMMAND as
+ * it was before the device was enabled.
+ */
+static void foreign_before_open(struct kunit *test)
+{
+	struct vpk_host *host = vpk_host_create(test);
+	struct vpk_function *fn = vpk_function_add(test, host, &vpk_full);
+	struct vpk_other other = { .fn = fn };
+	DECLARE_COMPLETION_ONSTACK(begun);
+	struct vpk_worker *worker;
+	struct vpk_map *map;
+	int i;
+
+	vpk_host_probe(test, host);
+	vpk_bind(test, fn, VPK_DRIVER);
+	vpk_open_container(test, fn);
+	worker = vpk_worker_start(test, host, vpk_run_foreign_reset, &other);
+	vpk_observe(fn, vpk_complete_at_begin, &begun);
+	vpk_worker_go(worker);
+	KUNIT_EXPECT_TRUE(test, wait_for_completion_timeout(&begun, 10 * HZ));
+	vpk_observe(fn, NULL, NULL);
+	KUNIT_EXPECT_FALSE(test, vpk_worker_done(worker));
+	/* Its own reset finds the device locked by the other one, or not. */
+	for (i = 0; i < 100 && vpk_open_device(fn) == -EAGAIN; i++)
+		msleep(20);
+	KUNIT_EXPECT_EQ(test, vpk_worker_wait(worker), 0);
+	KUNIT_ASSERT_NOT_NULL(test, fn->device);
+	KUNIT_EXPECT_TRUE(test, vpk_function_mem_enabled(fn));
+	map = vpk_map(test, fn, 0, 0, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
+	vpk_expect_no_lock_held(test, fn);
+}
+
+/* Registers that open reads when it fills in what the user will see. */
+static const int vpk_locked_reads[] = {
+	PCI_BASE_ADDRESS_0,
+	VPK_MSIX_POS + PCI_MSIX_FLAGS,
+	VPK_MSIX_POS + PCI_MSIX_TABLE,
+};
+
+/* Of each, whether memory_lock was held at the last read. */
 static int vpk_see_locked(const struct vpk_access *access, void *data)
 {
 	struct vpk_other *other = data;
+	int i;
 
-	if (!access->write && access->where == PCI_BASE_ADDRESS_0)
-		other->val = rwsem_is_locked(&other->fn->vdev->memory_lock);
+	for (i = 0; i < ARRAY_SIZE(vpk_locked_reads); i++) {
+		if (access->write || access->where != vpk_locked_reads[i])
+			continue;
+		if (rwsem_is_locked(&other->fn->vdev->memory_lock))
+			other->val |= BIT(i);
+		else
+			other->val &= ~BIT(i);
+	}
 	return PCIBIOS_SUCCESSFUL;
 }
 
@@ -479,10 +544,15 @@ static int vpk_see_locked(const struct vpk_access *access, void *data)
  */
 static void open_fills_config_locked(struct kunit *test)
 {
+	struct vpk_function_config config = VPK_FULL_CONFIG;
 	struct vpk_host *host = vpk_host_create(test);
-	struct vpk_function *fn = vpk_function_add(test, host, &vpk_full);
-	struct vpk_other other = { .fn = fn };
+	struct vpk_other other = {};
+	struct vpk_function *fn;
 
+	config.msix = true;
+	config.msix_bar = 4;
+	fn = vpk_function_add(test, host, &config);
+	other.fn = fn;
 	vpk_host_probe(test, host);
 	vpk_bind(test, fn, VPK_DRIVER);
 	vpk_open_container(test, fn);
@@ -490,7 +560,7 @@ static void open_fills_config_locked(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vpk_open_device(fn), 0);
 	vpk_observe(fn, NULL, NULL);
 	/* That is the last thing which reads all of it. */
-	KUNIT_EXPECT_TRUE(test, other.val);
+	KUNIT_EXPECT_EQ(test, other.val, BIT(ARRAY_SIZE(vpk_locked_reads)) - 1);
 }
 
 /*
@@ -650,6 +720,7 @@ static struct kunit_case vpk_reset_cases[] = {
 	KUNIT_CASE(foreign_bus),
 	KUNIT_CASE(foreign_close_meanwhile),
 	KUNIT_CASE(foreign_open_meanwhile),
+	KUNIT_CASE(foreign_before_open),
 	KUNIT_CASE(open_fills_config_locked),
 	KUNIT_CASE(command_waits_without_lock),
 	KUNIT_CASE(command_foreign_reset),
