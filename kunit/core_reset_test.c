@@ -514,6 +514,28 @@ static void foreign_before_open(struct kunit *test)
 	vpk_expect_no_lock_held(test, fn);
 }
 
+/* C11: a device that cannot be enabled is not left locked, and can be opened later. */
+static void open_cannot_enable(struct kunit *test)
+{
+	struct vpk_host *host = vpk_host_create(test);
+	struct vpk_function *fn = vpk_function_add(test, host, &vpk_full);
+	struct resource *bar;
+	struct vpk_map *map;
+
+	vpk_host_probe(test, host);
+	vpk_bind(test, fn, VPK_DRIVER);
+	vpk_open_container(test, fn);
+	bar = pci_resource_n(fn->pdev, 0);
+	bar->flags |= IORESOURCE_UNSET;
+	KUNIT_EXPECT_EQ(test, vpk_open_device(fn), -EINVAL);
+	bar->flags &= ~IORESOURCE_UNSET;
+	vpk_expect_no_lock_held(test, fn);
+	KUNIT_EXPECT_EQ(test, vpk_sysfs_reset(fn), 0);
+	KUNIT_ASSERT_EQ(test, vpk_open_device(fn), 0);
+	map = vpk_map(test, fn, 0, 0, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
+}
+
 /* Registers that open reads when it fills in what the user will see. */
 static const int vpk_locked_reads[] = {
 	PCI_BASE_ADDRESS_0,
@@ -721,6 +743,7 @@ static struct kunit_case vpk_reset_cases[] = {
 	KUNIT_CASE(foreign_close_meanwhile),
 	KUNIT_CASE(foreign_open_meanwhile),
 	KUNIT_CASE(foreign_before_open),
+	KUNIT_CASE(open_cannot_enable),
 	KUNIT_CASE(open_fills_config_locked),
 	KUNIT_CASE(command_waits_without_lock),
 	KUNIT_CASE(command_foreign_reset),

@@ -209,6 +209,8 @@ KIT_JOB=
 kit_cleanup() {
 	local rc=$?
 	trap '' INT TERM HUP
+	# One that fails must not keep the others from being done.
+	set +e
 	if [ -n "$KIT_JOB" ]; then
 		kill -TERM "$KIT_JOB" 2>/dev/null || :
 		wait "$KIT_JOB" 2>/dev/null || :
@@ -235,7 +237,7 @@ child() {
 ask() {
 	local file rc=0
 	file=$(mktemp)
-	on_exit "rm -f '$file'"
+	on_exit "rm -f ${file@Q}"
 	child "$@" >"$file" || rc=$?
 	answer=$(cat "$file")
 	rm -f "$file"
@@ -320,6 +322,7 @@ write_atomic() {
 	local tmp=$1.tmp.$$
 	mkdir -p "$(dirname "$1")"
 	cat >"$tmp"
+	[ ! -e "$1" ] || chmod --reference="$1" "$tmp"
 	mv -f "$tmp" "$1"
 }
 

@@ -20,7 +20,7 @@ need_roots() {
 	unshare -m -p -f true 2>/dev/null ||
 		{ say "not run: this machine allows no mount and PID namespaces"; exit 77; }
 	memory_group=$(new_memory_group)
-	[ -z "$memory_group" ] || on_exit "rmdir '$memory_group'"
+	[ -z "$memory_group" ] || on_exit "rmdir ${memory_group@Q}"
 }
 
 # root_sources SUITE: what the image has in its apt, from this machine's mirror.
@@ -41,7 +41,7 @@ root_new() {
 	local dir=$1 suite=$2 cached=$KIT_CACHE/roots/$2.tar log=$BUILD/log/root-$2.log
 	shift 2
 	need_space "$BUILD" 4000 "a Debian system in a folder"
-	on_exit "root_remove '$dir'"
+	on_exit "root_remove ${dir@Q}"
 	root_remove "$dir"
 	mkdir -p "$dir" "${cached%/*}"
 	if [ -z "$(find "$cached" -mtime -7 2>/dev/null)" ]; then
