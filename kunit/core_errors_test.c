@@ -508,6 +508,40 @@ static void error_during_command(struct kunit *test)
 	vpk_expect_back(test, map, bar);
 }
 
+/*
+ * C11: an error is reported while the device is opened, which reads a configuration
+ * that the PCI core may be resetting.
+ */
+static void error_during_open(struct kunit *test)
+{
+	struct vpk_host *host = vpk_host_create(test);
+	struct vpk_function *fn = vpk_function_add(test, host, &vpk_full);
+	struct vpk_second_error second = {};
+
+	if (!IS_ENABLED(CONFIG_PREEMPTION))
+		kunit_skip(test, "nothing comes in between without preemption");
+
+	vpk_host_probe(test, host);
+	vpk_bind(test, fn, VPK_DRIVER);
+	vpk_open_container(test, fn);
+	second.worker = vpk_worker_start(test, host, vpk_frozen, fn);
+	vpk_worker_urgent(second.worker);
+	vpk_observe(fn, vpk_error_at_bar, &second);
+	KUNIT_ASSERT_EQ(test, vpk_open_device(fn), -EAGAIN);
+	vpk_observe(fn, NULL, NULL);
+	KUNIT_EXPECT_TRUE(test, second.written);
+	KUNIT_EXPECT_EQ(test, vpk_worker_wait(second.worker),
+			PCI_ERS_RESULT_NEED_RESET);
+	vpk_expect_no_lock_held(test, fn);
+	KUNIT_ASSERT_EQ(test, vpk_open_device(fn), -EAGAIN);
+	vpk_error_reset(fn);
+	vpk_slot_reset(fn);
+	vpk_resume(fn);
+	KUNIT_ASSERT_EQ(test, vpk_open_device(fn), 0);
+	KUNIT_EXPECT_EQ(test, vpk_touch(vpk_map(test, fn, 0, 0, PAGE_SIZE), 0),
+			0);
+}
+
 /* C11: importers let go before anybody resets the device. */
 static void error_importer(struct kunit *test)
 {
@@ -556,6 +590,7 @@ static struct kunit_case vpk_errors_cases[] = {
 	KUNIT_CASE(error_unopened),
 	KUNIT_CASE(error_in_d3),
 	KUNIT_CASE(error_during_command),
+	KUNIT_CASE(error_during_open),
 	KUNIT_CASE(error_importer),
 	{}
 };

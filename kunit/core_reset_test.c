@@ -585,6 +585,89 @@ static void open_fills_config_locked(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, other.val, BIT(ARRAY_SIZE(vpk_locked_reads)) - 1);
 }
 
+static long vpk_run_irq_info(void *data)
+{
+	struct vfio_irq_info info = {
+		.argsz = sizeof(info),
+		.index = VFIO_PCI_MSIX_IRQ_INDEX,
+	};
+	struct vpk_other *other = data;
+	long ret;
+
+	ret = vpk_ioctl(other->fn, VFIO_DEVICE_GET_IRQ_INFO, &info,
+			sizeof(info));
+	other->val = info.count;
+	return ret;
+}
+
+static long vpk_run_set_irqs(void *data)
+{
+	/* One more than there are */
+	struct vfio_irq_set set = {
+		.argsz = sizeof(set),
+		.flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER,
+		.index = VFIO_PCI_MSIX_IRQ_INDEX,
+		.count = VPK_MSIX_ENTRIES + 1,
+	};
+	struct vpk_other *other = data;
+
+	return vpk_ioctl(other->fn, VFIO_DEVICE_SET_IRQS, &set, sizeof(set));
+}
+
+static long vpk_run_info(void *data)
+{
+	struct vfio_device_info info = { .argsz = sizeof(info) };
+	struct vpk_other *other = data;
+
+	return vpk_ioctl(other->fn, VFIO_DEVICE_GET_INFO, &info, sizeof(info));
+}
+
+static const struct vpk_ask {
+	const char *name;
+	long (*run)(void *data);
+	long ret;
+} vpk_asks[] = {
+	{ "GET_IRQ_INFO", vpk_run_irq_info, 0 },
+	{ "SET_IRQS", vpk_run_set_irqs, -EINVAL },
+	{ "GET_INFO", vpk_run_info, 0 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(vpk_ask, vpk_asks, name);
+
+/*
+ * C11: what the user is told of the device is not read while somebody resets it: all
+ * ones would be 2048 vectors. To wait for that can be killed.
+ */
+static void foreign_ask_waits(struct kunit *test)
+{
+	const struct vpk_ask *ask = test->param_value;
+	struct vpk_function_config config = VPK_FULL_CONFIG;
+	struct vpk_worker *worker, *killed;
+	struct vpk_other other = {};
+	struct vpk_function *fn;
+
+	config.msix = true;
+	config.msix_bar = 4;
+	fn = vpk_device(test, &config, VPK_DRIVER);
+	other.fn = fn;
+	worker = vpk_worker_start(test, fn->host, ask->run, &other);
+	killed = vpk_worker_start(test, fn->host, ask->run, &other);
+	down_write(&fn->vdev->memory_lock);
+	vpk_worker_go(killed);
+	msleep(50);
+	KUNIT_EXPECT_FALSE(test, vpk_worker_done(killed));
+	vpk_worker_kill(killed);
+	KUNIT_EXPECT_EQ(test, vpk_worker_wait(killed), -EINTR);
+	vpk_worker_go(worker);
+	msleep(50);
+	KUNIT_EXPECT_FALSE(test, vpk_worker_done(worker));
+	up_write(&fn->vdev->memory_lock);
+	KUNIT_EXPECT_EQ(test, vpk_worker_wait(worker), ask->ret);
+	if (ask->run == vpk_run_irq_info)
+		KUNIT_EXPECT_EQ(test, other.val, VPK_MSIX_ENTRIES);
+	vpk_expect_no_lock_held(test, fn);
+}
+
 /*
  * C11: config access before memory_lock: who waits for the one does not hold
  * the other, and the reset that has blocked the first gets the second. Lockdep
@@ -745,6 +828,7 @@ static struct kunit_case vpk_reset_cases[] = {
 	KUNIT_CASE(foreign_before_open),
 	KUNIT_CASE(open_cannot_enable),
 	KUNIT_CASE(open_fills_config_locked),
+	KUNIT_CASE_PARAM(foreign_ask_waits, vpk_ask_gen_params),
 	KUNIT_CASE(command_waits_without_lock),
 	KUNIT_CASE(command_foreign_reset),
 	KUNIT_CASE(command_device_reset),

@@ -104,7 +104,7 @@ static void vpk_add_msix(struct vpk_function *fn)
 	u8 *cap = vpk_add_cap(fn, VPK_MSIX_POS, PCI_CAP_ID_MSIX);
 	u32 table = fn->config.msix_offset | fn->config.msix_bar;
 
-	put_unaligned_le16(16 - 1, cap + PCI_MSIX_FLAGS);
+	put_unaligned_le16(VPK_MSIX_ENTRIES - 1, cap + PCI_MSIX_FLAGS);
 	put_unaligned_le32(table, cap + PCI_MSIX_TABLE);
 	put_unaligned_le32(table, cap + PCI_MSIX_PBA);
 }

@@ -43,6 +43,8 @@
 #define VPK_AF_POS		0x50
 #define VPK_EXP_POS		0x60
 #define VPK_MSIX_POS		0xa0
+/* How many entries its table has */
+#define VPK_MSIX_ENTRIES	16
 #define VPK_SRIOV_POS		0x100
 #define VPK_DVSEC_POS		0x140
 #define VPK_DVSEC_LEN		0x40
