@@ -542,6 +542,24 @@ static void error_during_open(struct kunit *test)
 			0);
 }
 
+/* C11: after an error, a reset that fails does not bring the device back. */
+static void error_reset_fails(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	struct vpk_map *map = vpk_used_map(test, fn);
+	u32 bar = vpk_bar0(fn);
+
+	vpk_error_detected(fn, pci_channel_io_perm_failure);
+	fn->pdev->error_state = pci_channel_io_normal;
+	/* Somebody else has locked the device. */
+	device_lock(&fn->pdev->dev);
+	KUNIT_EXPECT_EQ(test, vpk_reset(fn), -EAGAIN);
+	device_unlock(&fn->pdev->dev);
+	vpk_expect_refused(test, map);
+	KUNIT_EXPECT_EQ(test, vpk_reset(fn), 0);
+	vpk_expect_back(test, map, bar);
+}
+
 /* C11: importers let go before anybody resets the device. */
 static void error_importer(struct kunit *test)
 {
@@ -589,6 +607,7 @@ static struct kunit_case vpk_errors_cases[] = {
 	KUNIT_CASE_SLOW(error_busy),
 	KUNIT_CASE(error_unopened),
 	KUNIT_CASE(error_in_d3),
+	KUNIT_CASE(error_reset_fails),
 	KUNIT_CASE(error_during_command),
 	KUNIT_CASE(error_during_open),
 	KUNIT_CASE(error_importer),
