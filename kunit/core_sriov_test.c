@@ -225,6 +225,61 @@ static void sriov_hot_reset(struct kunit *test)
 	vpk_expect_back(test, &on);
 }
 
+/* As if the VFs were on a bus of their own, where those are that do not fit on the PF's. */
+static void vpk_vfs_elsewhere(struct vpk_sriov *on, bool elsewhere)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		struct pci_dev *pdev = on->vf[i]->pdev;
+
+		if (elsewhere)
+			list_del_init(&pdev->bus_list);
+		else
+			list_add_tail(&pdev->bus_list, &pdev->bus->devices);
+	}
+}
+
+/* C11: then the PF can be hot reset, and takes the BARs of the VFs away as well. */
+static void sriov_hot_reset_elsewhere(struct kunit *test)
+{
+	const struct vpk_event *reset;
+	struct vpk_sriov on = {};
+
+	vpk_sriov_init(test, &on, true);
+	vpk_vfs_elsewhere(&on, true);
+	KUNIT_EXPECT_EQ(test, vpk_hot_reset(on.pf), 0);
+	vpk_vfs_elsewhere(&on, false);
+	VPK_EXPECT_ORDER(test, on.host,
+			 "0:zap 1:zap 2:zap 0:revoke 1:revoke 2:revoke 0:mem-off bus-reset 0:mem-on 0:unrevoke 1:unrevoke 2:unrevoke");
+	reset = vpk_log_find(on.host, VPK_BUS_RESET, -1);
+	KUNIT_ASSERT_NOT_NULL(test, reset);
+	KUNIT_EXPECT_FALSE(test, reset->mapped);
+	vpk_expect_back(test, &on);
+}
+
+/* C11: a VF that is busy makes it fail, before anything is zapped. */
+static void sriov_hot_reset_busy(struct kunit *test)
+{
+	struct vpk_sriov on = {};
+	int i;
+
+	vpk_sriov_init(test, &on, true);
+	vpk_vfs_elsewhere(&on, true);
+	for (i = 0; i < 2; i++) {
+		down_read(&on.vf[i]->vdev->memory_lock);
+		KUNIT_EXPECT_EQ(test, vpk_hot_reset(on.pf), -EBUSY);
+		up_read(&on.vf[i]->vdev->memory_lock);
+		KUNIT_EXPECT_EQ(test, on.host->nr_events, 0);
+		vpk_expect_no_lock_held(test, on.pf);
+		vpk_expect_no_lock_held(test, on.vf[0]);
+		vpk_expect_no_lock_held(test, on.vf[1]);
+	}
+	vpk_vfs_elsewhere(&on, false);
+	KUNIT_EXPECT_TRUE(test, vpk_mapped(on.map[1], 0));
+	vpk_expect_back(test, &on);
+}
+
 /* C11: a VF's reset is its own affair. */
 static void sriov_vf_reset(struct kunit *test)
 {
@@ -556,6 +611,8 @@ static struct kunit_case vpk_sriov_cases[] = {
 	KUNIT_CASE(sriov_open_close),
 	KUNIT_CASE(sriov_bus),
 	KUNIT_CASE(sriov_hot_reset),
+	KUNIT_CASE(sriov_hot_reset_elsewhere),
+	KUNIT_CASE(sriov_hot_reset_busy),
 	KUNIT_CASE(sriov_vf_reset),
 	KUNIT_CASE_SLOW(sriov_power),
 	KUNIT_CASE(sriov_busy_vf),

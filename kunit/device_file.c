@@ -384,7 +384,9 @@ long vpk_hot_reset(struct vpk_function *fn)
 	for (i = 0; i < host->nr_functions && !ret; i++) {
 		int fd;
 
-		if (!host->functions[i]->group)
+		/* Not of what a test has taken off the bus */
+		if (!host->functions[i]->group ||
+		    list_empty(&host->functions[i]->pdev->bus_list))
 			continue;
 		fd = vpk_lend_fd(host->functions[i]->group);
 		if (fd < 0)
