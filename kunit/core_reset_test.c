@@ -122,11 +122,12 @@ static int vpk_go_at(const struct vpk_access *access, void *data)
 	return PCIBIOS_SUCCESSFUL;
 }
 
-/* The same, at the write that begins an FLR; others restore the register. */
 static int vpk_go_at_begin(const struct vpk_access *access, void *data)
 {
-	if (access->val & PCI_EXP_DEVCTL_BCR_FLR)
-		return vpk_go_at(access, data);
+	struct vpk_other *other = data;
+
+	if (vpk_begins_flr(access))
+		vpk_worker_go(other->worker);
 	return PCIBIOS_SUCCESSFUL;
 }
 
@@ -135,7 +136,6 @@ static void vpk_go_at_flr(struct kunit *test, struct vpk_other *other,
 			  struct vpk_function *fn, long (*run)(void *data))
 {
 	other->fn = fn;
-	other->where = VPK_EXP_POS + PCI_EXP_DEVCTL;
 	other->worker = vpk_worker_start(test, fn->host, run, other);
 	vpk_observe(fn, vpk_go_at_begin, other);
 }
@@ -204,7 +204,7 @@ static void foreign_read_waits(struct kunit *test)
 
 static int vpk_reader_at_flr(const struct vpk_access *access, void *data)
 {
-	if (access->write && access->where == VPK_EXP_POS + PCI_EXP_DEVCTL)
+	if (vpk_begins_flr(access))
 		vpk_reader_go(data);
 	return PCIBIOS_SUCCESSFUL;
 }
@@ -474,8 +474,7 @@ static void foreign_open_meanwhile(struct kunit *test)
 
 static int vpk_complete_at_begin(const struct vpk_access *access, void *data)
 {
-	if (access->write && access->where == VPK_EXP_POS + PCI_EXP_DEVCTL &&
-	    access->val & PCI_EXP_DEVCTL_BCR_FLR)
+	if (vpk_begins_flr(access))
 		complete(data);
 	return PCIBIOS_SUCCESSFUL;
 }

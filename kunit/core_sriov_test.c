@@ -225,7 +225,10 @@ static void sriov_hot_reset(struct kunit *test)
 	vpk_expect_back(test, &on);
 }
 
-/* As if the VFs were on a bus of their own, where those are that do not fit on the PF's. */
+/*
+ * As if the VFs were on a bus of their own, where those are that do not fit on the
+ * PF's. pci_bus_sem protects the list: only this thread looks at it.
+ */
 static void vpk_vfs_elsewhere(struct vpk_sriov *on, bool elsewhere)
 {
 	int i;
@@ -374,7 +377,7 @@ static int vpk_go_at_flr(const struct vpk_access *access, void *data)
 {
 	struct vpk_sriov *on = data;
 
-	if (access->write && access->where == VPK_EXP_POS + PCI_EXP_DEVCTL)
+	if (vpk_begins_flr(access))
 		vpk_worker_go(on->worker);
 	return PCIBIOS_SUCCESSFUL;
 }
@@ -402,7 +405,7 @@ static void sriov_unbind_meanwhile(struct kunit *test)
 
 static int vpk_reader_at_flr(const struct vpk_access *access, void *data)
 {
-	if (access->write && access->where == VPK_EXP_POS + PCI_EXP_DEVCTL)
+	if (vpk_begins_flr(access))
 		vpk_reader_go(data);
 	return PCIBIOS_SUCCESSFUL;
 }

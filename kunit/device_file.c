@@ -368,6 +368,9 @@ long vpk_reset(struct vpk_function *fn)
  * vpk_hot_reset() - VFIO_DEVICE_PCI_HOT_RESET, with every open group
  * @fn: the function it is called on
  *
+ * Groups of functions that a test has taken off the bus's list are left out: VFIO
+ * refuses more groups than the reset has devices.
+ *
  * Context: the test's thread.
  * Return: 0 or -errno.
  */
@@ -384,7 +387,6 @@ long vpk_hot_reset(struct vpk_function *fn)
 	for (i = 0; i < host->nr_functions && !ret; i++) {
 		int fd;
 
-		/* Not of what a test has taken off the bus */
 		if (!host->functions[i]->group ||
 		    list_empty(&host->functions[i]->pdev->bus_list))
 			continue;

@@ -166,8 +166,7 @@ static int hisi_at_flr(const struct vpk_access *access, void *data)
 {
 	struct hisi_pf *pf = data;
 
-	if (access->write && access->where == VPK_EXP_POS + PCI_EXP_DEVCTL &&
-	    access->val & PCI_EXP_DEVCTL_BCR_FLR)
+	if (vpk_begins_flr(access))
 		pf->resetting_at_flr = test_bit(QM_RESETTING, &pf->qm.misc_ctl);
 	return PCIBIOS_SUCCESSFUL;
 }

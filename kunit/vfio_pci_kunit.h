@@ -162,6 +162,23 @@ struct vpk_access {
 typedef int (*vpk_observer)(const struct vpk_access *access, void *data);
 
 /**
+ * vpk_begins_flr() - whether an access begins an FLR by the PCI Express capability
+ * @access: what an observer sees
+ *
+ * The PCI core writes the same register when it restores the configuration, after a
+ * reset and when the device leaves D3hot (PCI Express Base Specification, Device
+ * Control Register, Initiate Function Level Reset).
+ *
+ * Context: any.
+ * Return: true for a write that sets the bit.
+ */
+static inline bool vpk_begins_flr(const struct vpk_access *access)
+{
+	return access->write && access->where == VPK_EXP_POS + PCI_EXP_DEVCTL &&
+	       access->val & PCI_EXP_DEVCTL_BCR_FLR;
+}
+
+/**
  * struct vpk_dvsec - a vendor's capability in extended config space
  * @vendor: whose, 0 for none
  * @id: which of that vendor's

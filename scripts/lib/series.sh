@@ -188,15 +188,25 @@ series_tree() {
 	rm -f "$(kgit -C "$tree" rev-parse --absolute-git-dir)/index.lock"
 }
 
-# series_copy TREE COPY PATH...: a repository with the series of a grafted tree, on a
-# branch, without the kit; with the files that scripts of the kernel look for, and these
-# paths. All files take a minute.
+# sparse_copy TREE COPY: a repository that has, when something is checked out, the files
+# by which the kernel's scripts know a kernel, and the paths on stdin. All of them take
+# minutes.
+sparse_copy() {
+	kgit clone -q --shared --no-checkout "$1" "$2"
+	{
+		printf '%s\n' '/*' '!/*/' '/*/Kconfig' '/*/Makefile' /include/linux/kernel.h \
+			/scripts/ /LICENSES/
+		cat
+	} | kgit -C "$2" sparse-checkout set --no-cone --stdin
+}
+
+# series_copy TREE COPY: one with the series of a grafted tree on a branch, without the
+# kit, and with the folders of part F.
 series_copy() {
 	local main=$1 copy=$2
-	shift 2
-	kgit clone -q --shared --no-checkout "$main" "$copy"
-	printf '%s\n' '/*' '!/*/' '/*/Kconfig' '/*/Makefile' /include/linux/ /scripts/ /LICENSES/ "$@" |
-		kgit -C "$copy" sparse-checkout set --no-cone --stdin
+	printf '%s\n' /Documentation/driver-api/ /drivers/vfio/ /include/linux/vfio_pci_core.h \
+		/tools/testing/selftests/Makefile /tools/testing/selftests/vfio/ |
+		sparse_copy "$main" "$copy"
 	kgit -C "$copy" checkout -q -B series "$(kgit -C "$main" rev-list -1 --invert-grep \
 		--grep='^Graft the variant-driver kit$' HEAD)"
 }

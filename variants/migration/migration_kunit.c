@@ -1279,8 +1279,7 @@ static int migration_at_flr(const struct vpk_access *access, void *data)
 {
 	struct migration_holder *holder = data;
 
-	if (access->write && access->where == VPK_EXP_POS + PCI_EXP_DEVCTL &&
-	    access->val & PCI_EXP_DEVCTL_BCR_FLR)
+	if (vpk_begins_flr(access))
 		complete(&holder->take);
 	return PCIBIOS_SUCCESSFUL;
 }
