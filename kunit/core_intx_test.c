@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Core suite: DisINTx, which is in the same register as the memory enable that the
- * BARs depend on, and is restored with it after resets (rules C2 and C11).
+ * BARs depend on, and is restored with it after resets (rules C2, C11 and C12).
  *
  * Copyright (C) 2026 The VFIO variant-driver kit authors
  */
@@ -225,6 +225,40 @@ static int vpk_see_command(const struct vpk_access *access, void *data)
 	if (!locked || !seen->read_locked)
 		seen->unlocked++;
 	return PCIBIOS_SUCCESSFUL;
+}
+
+/* Counts the writes of PCI_COMMAND that mask INTx. */
+static int vpk_see_masking(const struct vpk_access *access, void *data)
+{
+	unsigned int *masking = data;
+
+	if (access->where == PCI_COMMAND && access->write && access->size == 2 &&
+	    access->val & PCI_COMMAND_INTX_DISABLE)
+		(*masking)++;
+	return PCIBIOS_SUCCESSFUL;
+}
+
+/* PCI_COMMAND cannot be read; counts how often it is written. */
+static int vpk_gone(const struct vpk_access *access, void *data)
+{
+	unsigned int *writes = data;
+
+	if (access->where != PCI_COMMAND)
+		return PCIBIOS_SUCCESSFUL;
+	if (access->write)
+		(*writes)++;
+	return PCIBIOS_DEVICE_NOT_FOUND;
+}
+
+/* INTx in use, and masked by the handler, which somebody else is about to undo. */
+static struct vpk_function *vpk_intx_masked(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_intx_device(test, &vpk_full, true);
+
+	KUNIT_ASSERT_EQ(test, vpk_enable(fn), 0);
+	vpk_interrupt(fn);
+	KUNIT_ASSERT_TRUE(test, vpk_masked(fn));
+	return fn;
 }
 
 static const struct vpk_step {
@@ -465,20 +499,145 @@ static void intx_after_error(struct kunit *test)
 	vpk_expect_no_lock_held(test, fn);
 }
 
+/* C11: what nobody would handle stays masked for the user who has masked it. */
+static void intx_unused_after_error(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_intx_device(test, &vpk_full, true);
+
+	KUNIT_ASSERT_EQ(test, vpk_command_mask(fn), 0);
+	KUNIT_ASSERT_TRUE(test, vpk_masked(fn));
+	KUNIT_EXPECT_EQ(test, vpk_error_detected(fn, pci_channel_io_frozen),
+			PCI_ERS_RESULT_NEED_RESET);
+	vpk_error_reset(fn);
+	KUNIT_EXPECT_EQ(test, vpk_slot_reset(fn), PCI_ERS_RESULT_RECOVERED);
+	vpk_resume(fn);
+	KUNIT_EXPECT_TRUE_MSG(test, vpk_masked(fn), "DisINTx as it was at open");
+}
+
+/*
+ * C11: a device that is not back reads as all ones. To write these back with DisINTx
+ * cleared would enable its memory, should it be back by then.
+ */
+static void intx_foreign_gone(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_intx_device(test, &vpk_full, true);
+	unsigned int writes = 0;
+
+	KUNIT_ASSERT_EQ(test, vpk_enable(fn), 0);
+	vpk_reset_begin(fn);
+	vpk_function_reset(fn);
+	vpk_observe(fn, vpk_gone, &writes);
+	vpk_handlers(fn)->reset_done(fn->pdev);
+	vpk_observe(fn, NULL, NULL);
+	KUNIT_EXPECT_EQ(test, writes, 0);
+	pci_restore_state(fn->pdev);
+	pci_cfg_access_unlock(fn->pdev);
+	device_unlock(&fn->pdev->dev);
+
+	/* The next write of the user sets it right. */
+	KUNIT_EXPECT_TRUE(test, vpk_masked(fn));
+	KUNIT_EXPECT_EQ(test, vpk_memory(fn, true), 0);
+	KUNIT_EXPECT_FALSE(test, vpk_masked(fn));
+	vpk_expect_no_lock_held(test, fn);
+}
+
+/*
+ * C12: what is saved before the device is suspended is restored when it resumes,
+ * and in between nobody can tell whether it answers.
+ */
+static void intx_suspended(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_intx_device(test, &vpk_full, true);
+	struct vpk_eventfd *event = vpk_eventfd_create(test);
+	struct vpk_eventfd *unmask = vpk_eventfd_create(test);
+
+	vpk_eventfd_log(event, fn);
+	KUNIT_ASSERT_EQ(test, vpk_set_eventfd(fn, VFIO_IRQ_SET_ACTION_TRIGGER,
+					      event), 0);
+	KUNIT_ASSERT_EQ(test, vpk_set_eventfd(fn, VFIO_IRQ_SET_ACTION_UNMASK,
+					      unmask), 0);
+	KUNIT_ASSERT_EQ(test, vpk_mask(fn), 0);
+	KUNIT_ASSERT_EQ(test, vpk_low_power(fn, true), 0);
+
+	vpk_log_clear(fn->host);
+	vpk_eventfd_signal(unmask);
+	KUNIT_EXPECT_TRUE_MSG(test, vpk_masked(fn),
+			      "unmasked while it was suspended");
+	vpk_interrupt(fn);
+	VPK_EXPECT_ORDER(test, fn->host, "");
+
+	KUNIT_EXPECT_EQ(test, vpk_low_power(fn, false), 0);
+	KUNIT_EXPECT_FALSE_MSG(test, vpk_masked(fn),
+			       "DisINTx as it was when it was suspended");
+	vpk_log_clear(fn->host);
+	vpk_interrupt(fn);
+	VPK_EXPECT_ORDER(test, fn->host, "mark");
+	KUNIT_EXPECT_TRUE(test, vpk_masked(fn));
+
+	/* And what is masked, and nobody unmasks, stays so. */
+	KUNIT_EXPECT_EQ(test, vpk_low_power(fn, true), 0);
+	KUNIT_EXPECT_EQ(test, vpk_low_power(fn, false), 0);
+	KUNIT_EXPECT_TRUE(test, vpk_masked(fn));
+	vpk_expect_no_lock_held(test, fn);
+}
+
 /*
  * An interrupt is masked while PCI_COMMAND is being written with DisINTx as it was
  * read: the handler would not know the device any more, and have the line disabled.
  */
 static void intx_after_command(struct kunit *test)
 {
-	struct vpk_function *fn = vpk_intx_device(test, &vpk_full, true);
+	struct vpk_function *fn = vpk_intx_masked(test);
 
-	KUNIT_ASSERT_EQ(test, vpk_enable(fn), 0);
-	vpk_interrupt(fn);
-	KUNIT_ASSERT_TRUE(test, vpk_masked(fn));
 	vpk_set_disintx(fn, false);
 	KUNIT_EXPECT_EQ(test, vpk_memory(fn, true), 0);
 	KUNIT_EXPECT_TRUE(test, vpk_masked(fn));
+
+	/* The byte that has it, alone. */
+	vpk_set_disintx(fn, false);
+	KUNIT_EXPECT_EQ(test, vpk_config_write(fn, PCI_COMMAND + 1, 0, 1), 1);
+	KUNIT_EXPECT_TRUE(test, vpk_masked(fn));
+	vpk_expect_no_lock_held(test, fn);
+}
+
+/* The same, while the size of the ROM is read, for which memory is enabled. */
+static void intx_after_rom(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_intx_masked(test);
+	struct resource *rom = &fn->pdev->resource[PCI_ROM_RESOURCE];
+	struct resource saved = *rom;
+	struct vfio_region_info info;
+	unsigned int masking = 0;
+
+	/* There is an address, and nothing to be mapped. */
+	*rom = DEFINE_RES_MEM(1, 0);
+	rom->parent = &fn->pdev->resource[0];
+
+	KUNIT_EXPECT_EQ(test, vpk_memory(fn, false), 0);
+	vpk_set_disintx(fn, false);
+	vpk_observe(fn, vpk_see_masking, &masking);
+	KUNIT_EXPECT_EQ(test, vpk_region_info(fn, VFIO_PCI_ROM_REGION_INDEX,
+					      &info), 0);
+	vpk_observe(fn, NULL, NULL);
+	*rom = saved;
+	/* After it was enabled, and after it was disabled. */
+	KUNIT_EXPECT_EQ(test, masking, 2);
+	KUNIT_EXPECT_TRUE(test, vpk_masked(fn));
+	KUNIT_EXPECT_FALSE(test, vpk_function_mem_enabled(fn));
+	vpk_expect_no_lock_held(test, fn);
+}
+
+/* The same, while the device is closed: the handler is there until INTx is freed. */
+static void intx_at_close(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_intx_masked(test);
+	unsigned int masking = 0;
+
+	vpk_set_disintx(fn, false);
+	vpk_observe(fn, vpk_see_masking, &masking);
+	vpk_close(fn);
+	vpk_observe(fn, NULL, NULL);
+	KUNIT_EXPECT_GT(test, masking, 0);
 }
 
 static struct kunit_case vpk_intx_cases[] = {
@@ -490,8 +649,13 @@ static struct kunit_case vpk_intx_cases[] = {
 	KUNIT_CASE(intx_foreign_unused),
 	KUNIT_CASE(intx_foreign_no_disintx),
 	KUNIT_CASE(intx_from_soft_d3),
+	KUNIT_CASE(intx_foreign_gone),
 	KUNIT_CASE(intx_after_error),
+	KUNIT_CASE(intx_unused_after_error),
+	KUNIT_CASE(intx_suspended),
 	KUNIT_CASE(intx_after_command),
+	KUNIT_CASE(intx_after_rom),
+	KUNIT_CASE(intx_at_close),
 	{}
 };
 
