@@ -215,7 +215,7 @@ static int vpk_see_command(const struct vpk_access *access, void *data)
 	bool locked = rwsem_is_locked(&access->fn->vdev->memory_lock);
 	struct vpk_command_seen *seen = data;
 
-	if (access->where != PCI_COMMAND)
+	if (access->where != PCI_COMMAND && access->where != PCI_COMMAND + 1)
 		return PCIBIOS_SUCCESSFUL;
 	if (!access->write) {
 		seen->read_locked = locked;
@@ -302,6 +302,33 @@ static void intx_command_locked(struct kunit *test)
 				    step->what);
 		vpk_expect_no_lock_held(test, fn);
 	}
+}
+
+/*
+ * The byte of DisINTx is written alone, with the same lock: if it were set right
+ * only after a wait for memory_lock, nobody would handle interrupts meanwhile.
+ */
+static void intx_byte_locked(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_intx_device(test, &vpk_full, true);
+	struct vpk_command_seen seen = {};
+	int i;
+
+	KUNIT_ASSERT_EQ(test, vpk_enable(fn), 0);
+	vpk_observe(fn, vpk_see_command, &seen);
+	for (i = 0; i < 2; i++) {
+		u8 val = i ? 0 : PCI_COMMAND_INTX_DISABLE >> 8;
+
+		KUNIT_EXPECT_EQ(test, vpk_config_write(fn, PCI_COMMAND + 1, val,
+						       1), 1);
+		KUNIT_EXPECT_EQ(test, vpk_masked(fn), !i);
+	}
+	vpk_observe(fn, NULL, NULL);
+	KUNIT_EXPECT_GT(test, seen.writes, 2);
+	KUNIT_EXPECT_EQ_MSG(test, seen.unlocked, 0,
+			    "PCI_COMMAND written without memory_lock");
+	KUNIT_EXPECT_TRUE(test, vpk_function_mem_enabled(fn));
+	vpk_expect_no_lock_held(test, fn);
 }
 
 /* A boolean says whether to do it at all; masking by an eventfd is not offered. */
@@ -643,6 +670,7 @@ static void intx_at_close(struct kunit *test)
 
 static struct kunit_case vpk_intx_cases[] = {
 	KUNIT_CASE(intx_command_locked),
+	KUNIT_CASE(intx_byte_locked),
 	KUNIT_CASE(intx_bool),
 	KUNIT_CASE(intx_line_taken),
 	KUNIT_CASE(intx_foreign_eventfd),
