@@ -668,6 +668,74 @@ static void intx_at_close(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, masking, 2);
 }
 
+/*
+ * An X550, one of the devices whose INTx the core never uses: DisINTx stays set while
+ * they are open.
+ */
+static struct vpk_function *vpk_no_intx_device(struct kunit *test)
+{
+	struct vpk_function_config config = VPK_FULL_CONFIG;
+	struct vpk_function *fn;
+
+	config.vendor = PCI_VENDOR_ID_INTEL;
+	config.device = 0x1563;
+	config.msix = true;
+	config.msix_bar = 4;
+	fn = vpk_device(test, &config, VPK_DRIVER);
+	KUNIT_ASSERT_TRUE(test, vpk_masked(fn));
+	return fn;
+}
+
+/*
+ * C2: the PCI core unmasks INTx when vectors are freed.  It is masked again, and what
+ * is read for that is not older than a memory enable.
+ */
+static void no_intx_after_vectors(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_no_intx_device(test);
+	u8 buf[sizeof(struct vfio_irq_set) + sizeof(s32)] __aligned(8) = {};
+	struct vfio_irq_set *set = (void *)buf;
+	struct vpk_command_seen seen = {};
+	long ret;
+
+	set->argsz = sizeof(buf);
+	set->flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
+	set->index = VFIO_PCI_MSIX_IRQ_INDEX;
+	set->count = 1;
+	*(s32 *)set->data = -1;
+	ret = vpk_ioctl(fn, VFIO_DEVICE_SET_IRQS, set, sizeof(buf));
+	if (ret == -ENOSPC && !IS_ENABLED(CONFIG_UML))
+		kunit_skip(test, "no vectors to be had here");
+	KUNIT_ASSERT_EQ(test, ret, 0);
+
+	set->flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER;
+	set->count = 0;
+	vpk_observe(fn, vpk_see_command, &seen);
+	KUNIT_EXPECT_EQ(test, vpk_ioctl(fn, VFIO_DEVICE_SET_IRQS, set,
+					sizeof(*set)), 0);
+	vpk_observe(fn, NULL, NULL);
+	KUNIT_EXPECT_TRUE(test, vpk_masked(fn));
+	KUNIT_EXPECT_GT(test, seen.writes, 0);
+	KUNIT_EXPECT_EQ_MSG(test, seen.unlocked, 0,
+			    "PCI_COMMAND written without memory_lock");
+	vpk_expect_no_lock_held(test, fn);
+}
+
+/* The same after a reset that nobody was told of, when memory is enabled again. */
+static void no_intx_after_lost_bars(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_no_intx_device(test);
+	u32 bar = vpk_cfg_read(fn->cfg, PCI_BASE_ADDRESS_0, 4);
+
+	vpk_function_reset(fn);
+	KUNIT_ASSERT_FALSE(test, vpk_masked(fn));
+	KUNIT_EXPECT_EQ(test, vpk_memory(fn, true), 0);
+	KUNIT_EXPECT_EQ(test, vpk_cfg_read(fn->cfg, PCI_BASE_ADDRESS_0, 4), bar);
+	KUNIT_EXPECT_TRUE(test, vpk_function_mem_enabled(fn));
+	KUNIT_EXPECT_TRUE(test, vpk_masked(fn));
+	vpk_expect_no_lock_held(test, fn);
+}
+
 static struct kunit_case vpk_intx_cases[] = {
 	KUNIT_CASE(intx_command_locked),
 	KUNIT_CASE(intx_byte_locked),
@@ -685,6 +753,8 @@ static struct kunit_case vpk_intx_cases[] = {
 	KUNIT_CASE(intx_after_command),
 	KUNIT_CASE(intx_after_rom),
 	KUNIT_CASE(intx_at_close),
+	KUNIT_CASE(no_intx_after_vectors),
+	KUNIT_CASE(no_intx_after_lost_bars),
 	{}
 };
 

@@ -468,7 +468,7 @@ static void command_for_vectors(struct kunit *test)
 	set->count = 1;
 	*(s32 *)set->data = -1;
 	vpk_observe(fn, vpk_note_memory, &seen);
-	/* The fixture has no interrupts to give. */
+	/* Whether there are interrupts to be had or not. */
 	vpk_ioctl(fn, VFIO_DEVICE_SET_IRQS, set, sizeof(buf));
 	vpk_observe(fn, NULL, NULL);
 	KUNIT_EXPECT_TRUE(test, seen.on);
