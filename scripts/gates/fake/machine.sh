@@ -77,7 +77,6 @@ new_machine() {
 		"$r/sys/bus/pci/drivers/vfio-pci"
 	module "$r/lib/modules/$release/kernel/vfio-pci.ko" "$release" 'vfio_pci:v*d*sv*sd*bc*sc*i*'
 	process 1 init
-	echo 2 >"$r/patience"
 }
 
 # new_live_machine: one that does something about what is written, see kernel.
