@@ -687,8 +687,8 @@ static struct vpk_function *vpk_no_intx_device(struct kunit *test)
 }
 
 /*
- * C2: the PCI core unmasks INTx when vectors are freed.  It is masked again, and what
- * is read for that is not older than a memory enable.
+ * C2: whatever DisINTx was while vectors were used, it is set when they are freed, and
+ * what is read for that is not older than a memory enable.
  */
 static void no_intx_after_vectors(struct kunit *test)
 {
@@ -710,6 +710,7 @@ static void no_intx_after_vectors(struct kunit *test)
 
 	set->flags = VFIO_IRQ_SET_DATA_NONE | VFIO_IRQ_SET_ACTION_TRIGGER;
 	set->count = 0;
+	vpk_set_disintx(fn, false);
 	vpk_observe(fn, vpk_see_command, &seen);
 	KUNIT_EXPECT_EQ(test, vpk_ioctl(fn, VFIO_DEVICE_SET_IRQS, set,
 					sizeof(*set)), 0);
