@@ -420,12 +420,15 @@ static void foreign_bus(struct kunit *test)
 	map = vpk_used_map(test, fn[2]);
 	/* Idle devices go to sleep. */
 	KUNIT_ASSERT_GE(test, pm_runtime_suspend(&fn[1]->pdev->dev), 0);
+	/* When it goes back to sleep is up to a worker: not in the middle of this. */
+	pm_runtime_get_noresume(&fn[1]->pdev->dev);
 	vpk_log_clear(host);
 
 	/* The PCI core prepares and disables one after the other. */
 	KUNIT_EXPECT_EQ(test, pci_reset_bus(fn[0]->pdev), 0);
 	VPK_EXPECT_ORDER(test, host,
 			 "0:zap 0:revoke 0:mem-off 1:d0 2:zap 2:revoke 2:mem-off bus-reset 0:mem-on 0:unrevoke 2:mem-on 2:unrevoke");
+	pm_runtime_put(&fn[1]->pdev->dev);
 	KUNIT_EXPECT_FALSE(test, vpk_log_find(host, VPK_BUS_RESET, -1)->mapped);
 	KUNIT_EXPECT_FALSE(test, vpk_mapped(map, 0));
 	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
