@@ -76,6 +76,7 @@ def add_guests(command) -> None:
     sub.add_argument("--drivers", type=str.split, default=[], help="drivers that have to be in it, in the order of the table")
     sub.add_argument("--host", action="store_true", help="of a real device: its reasons, not QEMU's")
     sub.add_argument("--all-paths", action="store_true", help="fail if plain vfio-pci could not take some path")
+    sub.add_argument("--later", default="", metavar="WHY", help="but for paths that were left out for this reason")
     sub.add_argument("--seconds", type=int, metavar="N", help="how long the whole command took")
     sub.add_argument("--label", default="", help="one more word for the title, as the accelerator's name")
     sub.add_argument("--verbose", action="store_true", help="a line for each device")

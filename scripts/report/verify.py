@@ -175,7 +175,8 @@ class Verdict:
         if self.options.all_paths and "vfio-pci" in self.drivers:
             for row in self.rows:
                 mark = row.marks[self.drivers.index("vfio-pci")]
-                if mark.status == "-" and not row.path.named_only:
+                later = self.options.later and any(c.why == self.options.later for c in mark.cells)
+                if mark.status == "-" and not row.path.named_only and not later:
                     self.whole("vfio-pci", f"{row.path.title} was tried on no device")
 
     def judge_run(self) -> None:

@@ -381,7 +381,10 @@ void check_mapping(struct cell *cell)
 				named[i]++;
 			}
 		}
-		if (plain && hand[i] && !wrong++)
+		if (plain && hand[i] && opt.mappings_need && !wrong++)
+			check(cell, CK_MAPPING, ST_SKIP, "C1", "a DMABUF behind each mapping %s",
+			      opt.mappings_need);
+		else if (plain && hand[i] && !wrong++)
 			check(cell, CK_MAPPING, ST_FAIL, "C1",
 			      "%s is not named as a DMABUF in /proc/self/maps",
 			      kit_page_name(page));
@@ -469,7 +472,7 @@ void check_exports(struct cell *cell)
 		return;
 	/* What a driver exports may be no BAR; what vfio-pci does is one. */
 	if (cell->dev.not_exported && opt.exports_need)
-		check(cell, CK_EXPORTS, ST_SKIP, "C3", "mmap() of exports needs %s",
+		check(cell, CK_EXPORTS, ST_SKIP, "C3", "mmap() of exports %s",
 		      opt.exports_need);
 	else if (plain && cell->dev.not_exported)
 		check(cell, CK_EXPORTS, ST_FAIL, "C3", "%s", cell->dev.why_not_exported);

@@ -52,6 +52,8 @@ struct options {
 	bool emulated;		/* the devices may be written to anywhere */
 	bool no_series;		/* what needs the tracepoints is skipped if there are none */
 	const char *exports_need;	/* why DMABUFs that are exported cannot be mapped */
+	const char *foreign_need;	/* why BARs stay where VFIO does not reset (C11) */
+	const char *mappings_need;	/* why no DMABUF is behind a mapping */
 	int timeout;		/* seconds, for a cell */
 	const struct target *target;	/* of this process */
 	struct trace trace;		/* ... likewise */

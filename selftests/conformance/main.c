@@ -277,6 +277,8 @@ static int worker(const struct target *target)
 			continue;
 		if (line && *line)
 			results_plain(&kit_paths[i], good ? ST_SKIP : ST_DIED, line);
+		else if (opt.foreign_need && kit_paths[i].not_by_vfio)
+			results_plain(&kit_paths[i], ST_SKIP, opt.foreign_need);
 		else if (stuck)
 			results_plain(&kit_paths[i], ST_DIED, "not tried: the device hangs");
 		else
@@ -309,7 +311,10 @@ static void help(FILE *f)
 		"  --no-series           on a kernel without the tracepoints of core-patch/, what\n"
 		"                        needs them is skipped, not failed\n"
 		"  --exports-need WHAT   on a kernel whose exported DMABUFs cannot be mapped yet:\n"
-		"                        what they need, as \"part E\"\n"
+		"                        why, as \"needs part E\"\n"
+		"  --foreign-need WHAT   on a kernel that takes BARs away only for what VFIO\n"
+		"                        does itself: why, for the other paths\n"
+		"  --mappings-need WHAT  on a kernel without DMABUFs behind mappings: why\n"
 		"  --timeout S           for one path on one device (the default: %d)\n"
 		"  --jobs N              so many devices at a time (the default: 8)\n"
 		"  --vocabulary          print the names and titles of paths and checks, as JSON\n"
@@ -402,6 +407,8 @@ int main(int argc, char **argv)
 		{ "emulated", no_argument, NULL, 'e' },
 		{ "no-series", no_argument, NULL, 'n' },
 		{ "exports-need", required_argument, NULL, 'x' },
+		{ "foreign-need", required_argument, NULL, 'f' },
+		{ "mappings-need", required_argument, NULL, 'm' },
 		{ "timeout", required_argument, NULL, 't' },
 		{ "jobs", required_argument, NULL, 'j' },
 		{ "vocabulary", no_argument, NULL, 'v' },
@@ -430,6 +437,12 @@ int main(int argc, char **argv)
 			break;
 		case 'x':
 			opt.exports_need = optarg;
+			break;
+		case 'f':
+			opt.foreign_need = optarg;
+			break;
+		case 'm':
+			opt.mappings_need = optarg;
 			break;
 		case 't':
 			opt.timeout = atoi(optarg);

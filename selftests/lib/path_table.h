@@ -64,25 +64,26 @@ KIT_CELL(hot_reset_slot, "hot reset of a whole slot",
 /* Whoever resets (rule C11): the PCI core tells the drivers, one after the other. */
 KIT_PATH(foreign_reset, "reset by sysfs",
 	 .cannot = no_sysfs_reset, .enter = sysfs_reset, .foreign = true, .waits = true,
+	 .not_by_vfio = true,
 	 .order = "zap d0 revoke hw-reset unrevoke")
 
 KIT_CELL(subordinate_reset, "reset of a slot by bridge",
 	 .cannot = no_subordinate_reset, .enter = subordinate_reset,
-	 .foreign = true, .waits = true,
+	 .foreign = true, .waits = true, .not_by_vfio = true,
 	 .order = "each zap d0 revoke hw-reset unrevoke")
 
 /* On a VF, whose PF is another's: with the PF stop its VFs. */
 KIT_CELL(pf_reset, "reset of the PF by sysfs",
-	 .cannot = no_pf, .enter = pf_reset, .waits = true,
+	 .cannot = no_pf, .enter = pf_reset, .waits = true, .not_by_vfio = true,
 	 .order = "zap d0 revoke hw-reset unrevoke")
 
 KIT_CELL(pf_device_reset, "VFIO_DEVICE_RESET of the PF",
-	 .cannot = no_pf, .enter = pf_device_reset, .waits = true,
+	 .cannot = no_pf, .enter = pf_device_reset, .waits = true, .not_by_vfio = true,
 	 .order = "zap d0 revoke reset unrevoke")
 
 /* A PF is in D0 while it has VFs: when its close asks for that does not matter. */
 KIT_CELL(pf_close, "close of the PF",
-	 .cannot = no_pf, .enter = pf_close, .waits = true,
+	 .cannot = no_pf, .enter = pf_close, .waits = true, .not_by_vfio = true,
 	 .order = "zap revoke hw-reset unrevoke")
 
 /* Errors: with a fatal one the PCI core resets the bus, and nobody is asked before. */
@@ -91,6 +92,7 @@ KIT_CELL(aer_nonfatal, "error, not fatal (AER)",
 
 KIT_CELL(aer_fatal, "fatal error, recovery (AER)",
 	 .cannot = no_aer, .enter = aer_fatal, .foreign = true, .error = true,
+	 .not_by_vfio = true,
 	 .order = "zap revoke hw-reset unrevoke")
 
 KIT_CELL(close, "close with a live mapping", .row = KIT_ROW_CLOSE)

@@ -67,6 +67,12 @@ struct kit_path {
 	/* ... by .error_detected, rather than .reset_prepare. */
 	bool error;
 
+	/*
+	 * It is not VFIO that resets the device, or VFIO resets its PF. A core
+	 * that does not keep rule C11 leaves the BARs mapped.
+	 */
+	bool not_by_vfio;
+
 	/* Accesses meanwhile wait, and then go on: none gets a SIGBUS. */
 	bool waits;
 
