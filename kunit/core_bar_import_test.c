@@ -24,7 +24,8 @@ struct vpk_bar {
 	struct vpk_function *fn;
 	struct vpk_function *by;
 	struct vpk_map *map;
-	struct dma_buf *dmabuf;
+	struct dma_buf *dmabuf;		/* behind the mapping */
+	struct dma_buf *found;		/* what iommufd is told is there */
 	struct dma_buf_attachment *attach;
 };
 
@@ -77,7 +78,8 @@ static void vpk_bar_open_with(struct kunit *test, struct vpk_bar *bar,
 	KUNIT_ASSERT_EQ(test, vpk_touch(bar->map, 0), 0);
 
 	vma = vpk_vma_get(bar->map, 0);
-	bar->dmabuf = vma ? vfio_pci_dma_buf_iommufd_vma(vma) : NULL;
+	bar->found = vma ? vfio_pci_dma_buf_iommufd_vma(vma) : NULL;
+	bar->dmabuf = vma ? vma->vm_file->private_data : NULL;
 	if (bar->dmabuf)
 		get_dma_buf(bar->dmabuf);
 	KUNIT_EXPECT_EQ(test, vma->vm_pgoff, VPK_OFF >> PAGE_SHIFT);
@@ -90,6 +92,7 @@ static void vpk_bar_open_with(struct kunit *test, struct vpk_bar *bar,
 static void vpk_bar_open(struct kunit *test, struct vpk_bar *bar)
 {
 	vpk_bar_open_with(test, bar, NULL);
+	KUNIT_ASSERT_PTR_EQ(test, bar->found, bar->dmabuf);
 }
 
 static void vpk_bar_detach(void *data)
@@ -309,6 +312,7 @@ static void import_other_memory(struct kunit *test)
 	*ops = *vpk_driver_ops();
 	ops->mmap = vpk_bar_mmap;
 	vpk_bar_open_with(test, &bar, ops);
+	KUNIT_EXPECT_NULL(test, bar.found);
 	attach = dma_buf_dynamic_attach(bar.dmabuf, &bar.by->pdev->dev,
 					&vpk_bar_ops, &bar);
 	KUNIT_EXPECT_PTR_EQ(test, attach, ERR_PTR(-EOPNOTSUPP));

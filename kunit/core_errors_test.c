@@ -72,7 +72,7 @@ static void vpk_minimal_table(struct kunit *test, struct vpk_function *fn)
 							driver), 0);
 }
 
-/* C11: an error that no reset follows changes nothing. */
+/* C11: an error that is not fatal, and that no reset follows, changes nothing. */
 static void error_normal(struct kunit *test)
 {
 	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
@@ -84,6 +84,36 @@ static void error_normal(struct kunit *test)
 	VPK_EXPECT_ORDER(test, fn->host, "");
 	KUNIT_EXPECT_TRUE(test, vpk_mapped(map, 0));
 	KUNIT_EXPECT_EQ(test, vpk_touch(map, 0), 0);
+}
+
+/*
+ * C11: the driver of another function has asked for a reset after an error that
+ * is not fatal. It was not announced, but what it took comes back, even if a
+ * lock is held for so long that only .resume can see to that.
+ */
+static void error_normal_reset(struct kunit *test)
+{
+	struct vpk_function *fn = vpk_device(test, &vpk_full, VPK_DRIVER);
+	struct vpk_map *map = vpk_used_map(test, fn);
+	struct vpk_lock_holder *holder;
+	u32 bar = vpk_bar0(fn);
+
+	vpk_error_detected(fn, pci_channel_io_normal);
+	vpk_error_reset(fn);
+	KUNIT_EXPECT_EQ(test, vpk_slot_reset(fn), PCI_ERS_RESULT_RECOVERED);
+	VPK_EXPECT_ORDER(test, fn->host, "bus-reset zap revoke mem-on");
+	vpk_expect_refused(test, map);
+	vpk_resume(fn);
+	vpk_expect_back(test, map, bar);
+
+	vpk_error_detected(fn, pci_channel_io_normal);
+	vpk_error_reset(fn);
+	holder = vpk_hold_memory_lock(test, fn, true);
+	KUNIT_EXPECT_EQ(test, vpk_slot_reset(fn), PCI_ERS_RESULT_RECOVERED);
+	vpk_drop_memory_lock(holder);
+	KUNIT_EXPECT_FALSE(test, vpk_function_mem_enabled(fn));
+	vpk_resume(fn);
+	vpk_expect_back(test, map, bar);
 }
 
 static long vpk_frozen(void *data)
@@ -590,6 +620,7 @@ static void error_importer(struct kunit *test)
 
 static struct kunit_case vpk_errors_cases[] = {
 	KUNIT_CASE(error_normal),
+	KUNIT_CASE_SLOW(error_normal_reset),
 	KUNIT_CASE(error_recovered),
 	KUNIT_CASE(error_bars_first),
 	KUNIT_CASE(error_resume_only),
