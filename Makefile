@@ -189,7 +189,7 @@ apply-tests: ## put the tests into KDIR as they would go upstream [COMMIT=y]
 
 .PHONY: series-mail
 series-mail: ## write the mails of a part, send nothing: DEST= [PART=A]
-	@scripts/series-mail $(if $(PART),--part "$(PART)") "$(DEST)"
+	@scripts/series-mail $(if $(PART)$(PARTS),--part "$(PART)$(PARTS)") "$(DEST)"
 
 .PHONY: unapply
 unapply: ## take it out of KDIR again: [PARTS=A-C]
