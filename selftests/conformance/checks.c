@@ -381,10 +381,7 @@ void check_mapping(struct cell *cell)
 				named[i]++;
 			}
 		}
-		if (plain && hand[i] && opt.mappings_need && !wrong++)
-			check(cell, CK_MAPPING, ST_SKIP, "C1", "a DMABUF behind each mapping %s",
-			      opt.mappings_need);
-		else if (plain && hand[i] && !wrong++)
+		if (plain && !opt.mappings_need && hand[i] && !wrong++)
 			check(cell, CK_MAPPING, ST_FAIL, "C1",
 			      "%s is not named as a DMABUF in /proc/self/maps",
 			      kit_page_name(page));
@@ -409,7 +406,12 @@ void check_mapping(struct cell *cell)
 		j += named[i];
 		dev += hand[i];
 	}
-	check(cell, CK_MAPPING, ST_OK, "C1", "%d pages in DMABUFs, %d mapped by hand", j, dev);
+	if (plain && opt.mappings_need && dev)
+		check(cell, CK_MAPPING, ST_SKIP, "C1", "a DMABUF behind each mapping %s",
+		      opt.mappings_need);
+	else
+		check(cell, CK_MAPPING, ST_OK, "C1", "%d pages in DMABUFs, %d mapped by hand", j,
+		      dev);
 }
 
 void check_importers(struct cell *cell)

@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 # Tools of a system, which are not all installed where the manual is checked.
 TOOLS = {"cd", "echo", "cat", "grep", "git", "export", "sudo", "ls", "tail", "less", "dmesg", "modprobe", "man",
-         "insmod", "python3", "dpkg", "lspci", "cp", "xdg-open"}
+         "insmod", "python3", "dpkg", "lspci", "cp", "xdg-open", "sed"}
 # Targets of the kernel's own Makefile, of which the text speaks.
 KERNEL_MAKE = {"modules_prepare", "mrproper", "W=1", "COMPILE_TEST"}
 CONSOLE = re.compile(r"(?m)^( *)\.\. code-block:: console\n(?:\1 +.*\n|\s*\n)*")
